@@ -1,1 +1,159 @@
-//! Placeholder.
+//! The log: where an event is kept from its acknowledgement until every reader is done with it.
+//!
+//! [`EventLog`] is the seam. The embedded log ([`EmbeddedLog`]) and the in-memory one ([`MemoryLog`]) pass the
+//! same [`contract`]; Kafka and Kinesis are later ones.
+
+mod error;
+
+pub use error::LogError;
+
+use std::fmt;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pinflow_event::{NewRecord, Offset, Partition, Record, Timestamp, TopicName, TopicPartition};
+use serde::{Deserialize, Serialize};
+
+/// How a topic is kept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicConfig {
+    /// How many partitions it has; at least 1.
+    pub partitions: u32,
+    /// Records older than this may go, once every reader is past them. `None` keeps them.
+    pub retention_age: Option<Duration>,
+    /// The oldest records of a partition may go once it is larger than this many bytes and every reader is past them.
+    pub retention_bytes: Option<u64>,
+}
+
+impl Default for TopicConfig {
+    /// One partition, kept for seven days (Kafka's default).
+    fn default() -> Self {
+        Self { partitions: 1, retention_age: Some(Duration::from_secs(7 * 24 * 3600)), retention_bytes: None }
+    }
+}
+
+/// A topic as the log knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicDescription {
+    /// Its name.
+    pub name: TopicName,
+    /// How it is kept.
+    pub config: TopicConfig,
+    /// When it was made.
+    pub created: Timestamp,
+}
+
+/// Where an appended record ended up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// Its partition.
+    pub partition: Partition,
+    /// Its offset there.
+    pub offset: Offset,
+    /// The time that the log keeps with it.
+    pub timestamp: Timestamp,
+}
+
+/// What a partition holds: the offsets from `earliest` to before `end`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The first offset that can still be read.
+    pub earliest: Offset,
+    /// The offset that the next record will get.
+    pub end: Offset,
+}
+
+/// How much one read may return.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadLimit {
+    /// Records at most.
+    pub records: usize,
+    /// Bytes of keys and values at most; the first record is returned even if it alone is larger.
+    pub bytes: usize,
+}
+
+/// A durable, partitioned, append-only sequence of records a topic.
+///
+/// Every method that waits may be dropped without harm; an `append` that was begun goes on and may still be stored.
+#[async_trait]
+pub trait EventLog: Send + Sync + fmt::Debug {
+    /// Makes a topic.
+    ///
+    /// # Errors
+    /// [`LogError::TopicExists`]; [`LogError::InvalidConfig`] for 0 partitions.
+    async fn create_topic(&self, topic: &TopicName, config: TopicConfig) -> Result<TopicDescription, LogError>;
+
+    /// Removes a topic with all its records.
+    ///
+    /// # Errors
+    /// [`LogError::UnknownTopic`].
+    async fn delete_topic(&self, topic: &TopicName) -> Result<(), LogError>;
+
+    /// All topics, sorted by name.
+    ///
+    /// # Errors
+    /// What the backend reports; the embedded logs do not fail here.
+    async fn topics(&self) -> Result<Vec<TopicDescription>, LogError>;
+
+    /// One topic.
+    ///
+    /// # Errors
+    /// [`LogError::UnknownTopic`].
+    async fn topic(&self, topic: &TopicName) -> Result<TopicDescription, LogError>;
+
+    /// Appends records and returns where each stands, in the order given, **once all of them are durable**.
+    /// Records of one call keep their order within a partition, and the records that one call appends to one
+    /// partition are stored all or none, also over a crash.
+    ///
+    /// # Errors
+    /// [`LogError::UnknownTopic`], [`LogError::UnknownPartition`], [`LogError::RecordTooLarge`] before anything is
+    /// stored; [`LogError::Overloaded`] when too many bytes wait already; [`LogError::Poisoned`] after a failed write.
+    async fn append(&self, topic: &TopicName, records: Vec<(Partition, NewRecord)>) -> Result<Vec<Appended>, LogError>;
+
+    /// Records from `from` on, in order, as many as there are within `limit`; empty at the end. Only durable
+    /// records are ever returned. Offsets ascend; they are contiguous in the embedded logs.
+    ///
+    /// # Errors
+    /// [`LogError::OffsetOutOfRange`] below the earliest or beyond the end; [`LogError::Corrupt`] for damaged bytes.
+    async fn read(&self, at: &TopicPartition, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, LogError>;
+
+    /// The offsets that a partition holds.
+    ///
+    /// # Errors
+    /// [`LogError::UnknownTopic`], [`LogError::UnknownPartition`].
+    async fn bounds(&self, at: &TopicPartition) -> Result<Bounds, LogError>;
+
+    /// The earliest offset whose record has a timestamp at or after `time`; the end where there is none.
+    ///
+    /// # Errors
+    /// As [`EventLog::bounds`].
+    async fn offset_at(&self, at: &TopicPartition, time: Timestamp) -> Result<Offset, LogError>;
+
+    /// Returns once the partition's end is beyond `offset`, so that a read from `offset` yields a record.
+    ///
+    /// # Errors
+    /// As [`EventLog::bounds`]; [`LogError::Closed`] when the log closes meanwhile.
+    async fn wait_beyond(&self, at: &TopicPartition, offset: Offset) -> Result<(), LogError>;
+
+    /// Says that `reader` (an archive, a lane) still needs everything from `from` on. Retention deletes nothing that any
+    /// reader needs. What a reader said is forgotten at a restart: it says it again before retention is enforced.
+    fn protect(&self, reader: &str, at: &TopicPartition, from: Offset);
+
+    /// Deletes what is past its topic's retention at `now` and no longer needed by a reader. Returns the bytes freed.
+    ///
+    /// # Errors
+    /// [`LogError::Io`].
+    async fn enforce_retention(&self, now: Timestamp) -> Result<u64, LogError>;
+
+    /// Whether appends can succeed: `Err` with the cause once the log is poisoned or closed.
+    ///
+    /// # Errors
+    /// [`LogError::Poisoned`] or [`LogError::Closed`].
+    fn health(&self) -> Result<(), LogError>;
+
+    /// Stores what is under way and closes. Later calls fail with [`LogError::Closed`].
+    ///
+    /// # Errors
+    /// [`LogError::Io`] where the last bytes could not be stored.
+    async fn close(&self) -> Result<(), LogError>;
+}
