@@ -1,1 +1,33 @@
-//! Placeholder.
+//! Raw events as objects, each exactly once, in the layout of Confluent's S3 sink connector.
+//!
+//! An object holds a contiguous range of offsets that begins with the one in its name, so that what is archived can be read
+//! off the objects alone. [`Archive`] follows the log and writes them; [`ArchiveReader`] finds and reads them, also those that
+//! the connector or a human wrote. What stands in an object is said in [`ObjectKind`].
+//!
+//! Invariant: an object is durable before the log hears that its records are no longer needed. On a local folder that takes
+//! [`DurableLocalStore`], because `object_store`'s own does not fsync.
+
+mod archive;
+mod batches;
+mod durable;
+mod error;
+mod format;
+mod layout;
+mod open_object;
+mod partition;
+mod reader;
+mod records;
+mod settings;
+mod status;
+mod writer;
+
+pub use archive::Archive;
+pub use batches::{ArchivedBatch, RecordBatches};
+pub use durable::DurableLocalStore;
+pub use error::ArchiveError;
+pub use layout::{ArchiveObject, ObjectKind};
+pub use reader::{ArchiveExtent, ArchiveReader, ObjectListing};
+pub use records::ArchivedRecords;
+pub use settings::{ArchiveSettings, ReadSettings};
+pub use status::PartitionStatus;
+pub use writer::ArchiveWriter;

@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The two lanes of a stream: the same cleaning and the same writer, fed by the archive when a job runs ([`BatchLane`])
+//! or by the log as events arrive ([`StreamLane`]).
+
+mod batch;
+mod chunk;
+mod error;
+mod status;
+mod stream;
+mod writer;
+
+pub use batch::{BatchLane, BatchRun};
+pub use chunk::{Chunk, LaneRecord};
+pub use error::LaneError;
+pub use status::{BatchStatus, LaneStatus, SharedStatus};
+pub use stream::{StreamLane, Trigger};
+pub use writer::{DeadTable, LaneParts, LaneWriter, open_dead_table};

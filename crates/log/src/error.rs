@@ -1,6 +1,6 @@
 //! What can go wrong with a log, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ pub enum LogError {
         end: Offset,
     },
     /// Bytes on disk are not what was written.
-    #[error("{} is damaged at byte {at}: {why}; restore the file from a copy, or move it away to go on without its records", file.display())]
+    #[error("{} is damaged at byte {at}: {why}; restore it from a copy, or move the topic's folder away to go on without its records", file.display())]
     Corrupt {
         /// The file.
         file: PathBuf,
@@ -101,4 +101,16 @@ pub enum LogError {
         /// What it said.
         reason: String,
     },
+}
+
+impl LogError {
+    /// What an I/O error means that was met on `path`; for `map_err`.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source: Arc::new(source) }
+    }
+
+    /// Damage at byte `at` of `file`.
+    pub(crate) fn corrupt(file: &Path, at: u64, why: impl Into<String>) -> Self {
+        Self::Corrupt { file: file.to_owned(), at, why: why.into() }
+    }
 }

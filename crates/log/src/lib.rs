@@ -3,9 +3,15 @@
 //! [`EventLog`] is the seam. The embedded log ([`EmbeddedLog`]) and the in-memory one ([`MemoryLog`]) pass the
 //! same [`contract`]; Kafka and Kinesis are later ones.
 
+mod embedded;
 mod error;
+mod memory;
+mod readers;
+mod tail;
 
+pub use embedded::{Disk, EmbeddedLog, EmbeddedOptions, LocalDisk};
 pub use error::LogError;
+pub use memory::MemoryLog;
 
 use std::fmt;
 use std::time::Duration;
@@ -13,6 +19,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pinflow_event::{NewRecord, Offset, Partition, Record, Timestamp, TopicName, TopicPartition};
 use serde::{Deserialize, Serialize};
+
+/// The largest record that the embedded logs take unless told otherwise, in bytes of key, value and headers:
+/// the 10 MiB that Kinesis takes, and room for a key and headers beside them.
+pub const DEFAULT_MAX_RECORD_BYTES: usize = (10 << 20) + (64 << 10);
 
 /// How a topic is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +39,20 @@ impl Default for TopicConfig {
     /// One partition, kept for seven days (Kafka's default).
     fn default() -> Self {
         Self { partitions: 1, retention_age: Some(Duration::from_secs(7 * 24 * 3600)), retention_bytes: None }
+    }
+}
+
+impl TopicConfig {
+    /// The most partitions that a topic of the embedded logs has: each costs a folder and a file.
+    pub const MAX_PARTITIONS: u32 = 1_000;
+
+    /// Refuses what the embedded logs cannot keep.
+    fn check(&self, topic: &TopicName) -> Result<(), LogError> {
+        if (1..=Self::MAX_PARTITIONS).contains(&self.partitions) {
+            return Ok(());
+        }
+        let rule = format!("it has {} partitions; take 1 to {}", self.partitions, Self::MAX_PARTITIONS);
+        Err(LogError::InvalidConfig { topic: topic.clone(), rule })
     }
 }
 

@@ -1,1 +1,17 @@
-//! Placeholder.
+//! Delta tables: rows, and the position that they bring a lane to, in one commit.
+//!
+//! Tables are written for the widest reach: reader version 1, writer version 2, microsecond UTC timestamps. Only this
+//! crate advances a committed position. One process writes a table; any number read it.
+
+mod commit;
+mod dead;
+mod durable;
+mod error;
+mod location;
+mod table;
+
+pub use commit::{Commit, Progress};
+pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema};
+pub use error::TableError;
+pub use location::TableRoot;
+pub use table::Table;

@@ -1,0 +1,105 @@
+#![allow(clippy::unwrap_used)]
+use std::sync::Mutex;
+
+use futures::TryStreamExt;
+use object_store::ObjectStoreExt;
+use tempfile::TempDir;
+
+use super::*;
+
+/// A store whose syncs are recorded, relative to its root, with whether the object had its name by then.
+fn recorded(root: &TempDir) -> (DurableLocalStore, Arc<Mutex<Vec<(String, bool)>>>) {
+    let syncs = Arc::new(Mutex::new(Vec::new()));
+    let (seen, folder) = (syncs.clone(), fs::canonicalize(root.path()).unwrap());
+    let fsync = move |path: &FilePath, _: &File| {
+        let name = path.strip_prefix(&folder).unwrap().display().to_string();
+        seen.lock().unwrap().push((name, folder.join("a/b/object").exists()));
+        Ok(())
+    };
+    (DurableLocalStore::open_with(root.path(), Arc::new(fsync)).unwrap(), syncs)
+}
+
+fn failing(root: &TempDir, what: &'static str) -> DurableLocalStore {
+    let fsync = move |path: &FilePath, file: &File| {
+        if path.ends_with(what) { Err(io::Error::other("the disk is gone")) } else { file.sync_all() }
+    };
+    DurableLocalStore::open_with(root.path(), Arc::new(fsync)).unwrap()
+}
+
+fn create() -> PutOptions {
+    PutOptions { mode: PutMode::Create, ..PutOptions::default() }
+}
+
+fn object() -> Path {
+    Path::from("a/b/object")
+}
+
+#[tokio::test]
+async fn content_is_synced_before_the_name_and_the_folders_after() {
+    let root = TempDir::new().unwrap();
+    let (store, syncs) = recorded(&root);
+    syncs.lock().unwrap().clear();
+    store.put_opts(&object(), "x".into(), create()).await.unwrap();
+    let expected = [("", false), ("a", false), ("a/b/object#1", false), ("a/b", true)];
+    assert_eq!(*syncs.lock().unwrap(), expected.map(|(name, named)| (name.to_owned(), named)));
+}
+
+#[tokio::test]
+async fn an_object_in_place_is_kept_and_its_name_synced() {
+    let root = TempDir::new().unwrap();
+    let (store, syncs) = recorded(&root);
+    store.put_opts(&object(), "first".into(), create()).await.unwrap();
+    syncs.lock().unwrap().clear();
+    let error = store.put_opts(&object(), "second".into(), create()).await.unwrap_err();
+    assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+    assert_eq!(syncs.lock().unwrap().last(), Some(&("a/b".to_owned(), true)));
+    assert_eq!(store.get(&object()).await.unwrap().bytes().await.unwrap(), "first");
+}
+
+#[tokio::test]
+async fn overwriting_replaces_the_whole_object() {
+    let root = TempDir::new().unwrap();
+    let store = DurableLocalStore::open(root.path()).unwrap();
+    store.put(&object(), "a longer first text".into()).await.unwrap();
+    store.put(&object(), "second".into()).await.unwrap();
+    assert_eq!(store.get(&object()).await.unwrap().bytes().await.unwrap(), "second");
+    let files: Vec<_> = fs::read_dir(root.path().join("a/b")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(files, ["object"], "a staged file stayed");
+}
+
+#[tokio::test]
+async fn content_that_cannot_be_synced_gets_no_name() {
+    let root = TempDir::new().unwrap();
+    let store = failing(&root, "object#1");
+    let error = store.put_opts(&object(), "x".into(), create()).await.unwrap_err();
+    assert!(error.to_string().contains("the disk is gone"), "{error}");
+    assert_eq!(fs::read_dir(root.path().join("a/b")).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn a_name_that_cannot_be_synced_is_not_reported_as_stored() {
+    let root = TempDir::new().unwrap();
+    let store = failing(&root, "b");
+    assert!(store.put_opts(&object(), "x".into(), create()).await.is_err());
+}
+
+#[tokio::test]
+async fn what_a_crash_left_staged_is_not_listed_and_in_nobodys_way() {
+    let root = TempDir::new().unwrap();
+    let store = DurableLocalStore::open(root.path()).unwrap();
+    fs::create_dir_all(root.path().join("a/b")).unwrap();
+    fs::write(root.path().join("a/b/object#1"), "torn").unwrap();
+    store.put_opts(&object(), "whole".into(), create()).await.unwrap();
+    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+    assert_eq!(listed.iter().map(|meta| meta.location.as_ref()).collect::<Vec<_>>(), ["a/b/object"]);
+    assert_eq!(store.get(&object()).await.unwrap().bytes().await.unwrap(), "whole");
+}
+
+#[tokio::test]
+async fn opening_syncs_every_folder() {
+    let root = TempDir::new().unwrap();
+    fs::create_dir_all(root.path().join("a/b")).unwrap();
+    let (_, syncs) = recorded(&root);
+    let names: Vec<_> = syncs.lock().unwrap().iter().map(|(name, _)| name.clone()).collect();
+    assert_eq!(names, ["a/b", "a", ""]);
+}

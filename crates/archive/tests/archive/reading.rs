@@ -1,0 +1,160 @@
+//! Objects that others wrote, gaps, overlaps, damage, and many small ones.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::TryStreamExt;
+use object_store::memory::InMemory;
+use object_store::{ObjectStore, ObjectStoreExt};
+use pinflow_archive::{ArchiveError, ArchiveReader, DurableLocalStore, ObjectKind, ReadSettings};
+use pinflow_event::{Offset, Partition};
+
+use crate::support::{at, json, object, read_from, store_of};
+
+/// What reading gives: the offsets of each batch, or the error's kind.
+async fn story(store: &Arc<dyn ObjectStore>, from: u64, settings: ReadSettings) -> Vec<String> {
+    let mut batches = ArchiveReader::new(store.clone()).records(&at(), Offset(from), settings).await.unwrap();
+    let mut story = Vec::new();
+    while let Some(next) = batches.next_batch().await {
+        story.push(match next {
+            Ok(batch) => {
+                let offsets: Vec<_> = batch.records.iter().map(|(offset, _)| offset.0).collect();
+                assert_eq!(offsets, (batch.first.0..batch.end().0).collect::<Vec<_>>(), "a batch is contiguous");
+                format!("{}..{}", batch.first, batch.end())
+            }
+            Err(ArchiveError::Missing { from, to, .. }) => format!("missing {from}..{to}"),
+            Err(ArchiveError::Repeated { end, .. }) => format!("repeated before {end}"),
+            Err(ArchiveError::Damaged { byte, offset, .. }) => format!("damaged at {byte}, offset {offset}"),
+            Err(error) => error.to_string(),
+        });
+    }
+    story
+}
+
+#[tokio::test]
+async fn objects_of_the_connector_and_of_hand_are_read() {
+    let store = store_of(&[
+        ("0000000000.json", b"{\"a\":1}\r\n{\"a\":2}\r\n"),
+        ("2.json", b"{\"a\":3}"),
+        ("0000000003.keys.json", b"ignored"),
+        ("00000000003.json", b"null\n"),
+    ])
+    .await;
+    let expected: Vec<_> = (0..).zip([r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#, "null"].map(json)).collect();
+    assert_eq!(read_from(&store, 0).await, expected);
+    assert_eq!(read_from(&store, 1).await, expected[1..]);
+    assert_eq!(read_from(&store, 4).await, []);
+}
+
+#[tokio::test]
+async fn offsets_with_more_than_ten_digits_are_in_order() {
+    let store = store_of(&[("9999999998.json", b"1\n2\n"), ("10000000000.json", b"3\n"), ("10000000001.json", b"4\n")]).await;
+    assert_eq!(story(&store, 9_999_999_999, ReadSettings::default()).await, ["9999999999..10000000002"]);
+}
+
+#[tokio::test]
+async fn only_objects_that_may_hold_the_offset_are_looked_at() {
+    let store = store_of(&[("0.json", b"1\n2\n"), ("2.raw", b"\0\0\0\0"), ("3.json", b"4\n")]).await;
+    let reader = ArchiveReader::new(store);
+    for (from, starts) in [(0, vec![0, 2, 3]), (1, vec![0, 2, 3]), (2, vec![2, 3]), (3, vec![3]), (99, vec![3])] {
+        let listing = reader.objects(&at(), Offset(from)).await.unwrap();
+        assert_eq!(listing.objects.iter().map(|object| object.start.0).collect::<Vec<_>>(), starts, "from {from}");
+    }
+    let listing = reader.objects(&at(), Offset(2)).await.unwrap();
+    assert_eq!((listing.objects[0].kind, listing.objects[0].size), (ObjectKind::Raw, 4));
+}
+
+#[tokio::test]
+async fn an_archive_of_nothing_is_empty() {
+    let store = store_of(&[]).await;
+    let reader = ArchiveReader::new(store.clone());
+    assert_eq!(read_from(&store, 0).await, []);
+    assert_eq!(reader.extent(&at()).await.unwrap(), Default::default());
+    assert_eq!(reader.partitions(&at().topic).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn partitions_are_those_with_a_folder() {
+    let store = store_of(&[("0.json", b"1\n")]).await;
+    for path in ["topics/demo.pin/partition=11/x", "topics/demo.pin/other/x", "topics/demo.pin2/partition=3/x"] {
+        store.put(&object_store::path::Path::from(path), Bytes::new().into()).await.unwrap();
+    }
+    let partitions = ArchiveReader::new(store).partitions(&at().topic).await.unwrap();
+    assert_eq!(partitions, [Partition(0), Partition(11)]);
+}
+
+#[tokio::test]
+async fn gaps_and_overlaps_are_told_and_nothing_comes_twice() {
+    let store = store_of(&[("2.json", b"1\n2\n3\n"), ("4.json", b"3\n4\n"), ("5.json", b""), ("9.json", b"1\n")]).await;
+    let expected =
+        ["missing 0..2", "2..5", "repeated before 5", "5..6", "repeated before 6", "missing 6..9", "9..10"].map(str::to_owned);
+    assert_eq!(story(&store, 0, ReadSettings::default()).await, expected);
+}
+
+#[tokio::test]
+async fn the_records_before_a_damage_are_kept() {
+    let store = store_of(&[("0.raw", b"\0\0\0\x01x\0\0\0\x09x"), ("1.json", b"1\n")]).await;
+    assert_eq!(story(&store, 0, ReadSettings::default()).await, ["0..1", "damaged at 5, offset 1", "1..2"]);
+}
+
+#[tokio::test]
+async fn packed_objects_are_told_where_they_matter() {
+    let store = store_of(&[("0.json.gz", b"?"), ("5.json", b"1\n2\n")]).await;
+    let story_from_start = story(&store, 0, ReadSettings::default()).await;
+    assert!(story_from_start[0].contains("neither `.json` nor `.raw`"), "{story_from_start:?}");
+    assert_eq!(story_from_start[1..], ["missing 0..5", "5..7"]);
+    assert_eq!(story(&store, 6, ReadSettings::default()).await, ["6..7"]);
+}
+
+#[tokio::test]
+async fn an_object_that_went_meanwhile_is_told() {
+    let store = store_of(&[("0.json", b"1\n"), ("1.json", b"2\n")]).await;
+    let mut batches = ArchiveReader::new(store.clone()).records(&at(), Offset(0), ReadSettings::default()).await.unwrap();
+    store.delete(&object("1.json")).await.unwrap();
+    assert_eq!(batches.next_batch().await.unwrap().unwrap().end(), Offset(1));
+    assert!(matches!(batches.next_batch().await, Some(Err(ArchiveError::Store { action: "read", .. }))));
+    assert!(batches.next_batch().await.is_none());
+}
+
+#[tokio::test]
+async fn batches_put_small_objects_together_and_divide_large_ones() {
+    let store = store_of(&[("0.json", b"1\n"), ("1.json", b"2\n3\n4\n5\n6\n"), ("6.json", b"7\n")]).await;
+    let by_records = ReadSettings { batch_records: 3, ..ReadSettings::default() };
+    assert_eq!(story(&store, 0, by_records).await, ["0..3", "3..6", "6..7"]);
+    let by_bytes = ReadSettings { batch_bytes: 1, ..ReadSettings::default() };
+    assert_eq!(story(&store, 0, by_bytes).await, ["0..2", "2..4", "4..6", "6..7"]);
+}
+
+#[tokio::test]
+async fn little_memory_is_enough_for_any_object() {
+    let store = InMemory::new();
+    for n in 0..50 {
+        let line = format!("\"{}\"\n", "x".repeat(n * 1000));
+        store.put(&object(&format!("{n}.json")), line.into()).await.unwrap();
+    }
+    let store: Arc<dyn ObjectStore> = Arc::new(store);
+    for memory_bytes in [0, 4096, 30_000] {
+        let settings = ReadSettings { memory_bytes, concurrency: 8, ..ReadSettings::default() };
+        assert_eq!(story(&store, 0, settings).await, ["0..50"]);
+    }
+}
+
+#[tokio::test]
+async fn many_tiny_objects_are_read_in_order() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let partition = folder.path().join("topics/demo.pin/partition=0");
+    std::fs::create_dir_all(&partition).unwrap();
+    for n in 0..3_000 {
+        std::fs::write(partition.join(format!("demo.pin+0+{n:010}.json")), format!("{{\"n\":{n}}}\n")).unwrap();
+    }
+    let reader = ArchiveReader::new(Arc::new(DurableLocalStore::open(folder.path()).unwrap()));
+    let batches = reader.records(&at(), Offset(0), ReadSettings::default()).await.unwrap();
+    let batches: Vec<_> = batches.into_stream().try_collect().await.unwrap();
+    let mut expected = 0;
+    for (offset, value) in batches.into_iter().flat_map(|batch| batch.records) {
+        assert_eq!((offset.0, value.unwrap()), (expected, Bytes::from(format!("{{\"n\":{expected}}}"))));
+        expected += 1;
+    }
+    assert_eq!(expected, 3_000);
+    assert_eq!(reader.extent(&at()).await.unwrap().end, Offset(3_000));
+}

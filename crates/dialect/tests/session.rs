@@ -1,0 +1,86 @@
+//! What a caller of the crate relies on, beyond single answers.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, LargeStringArray, StringArray, StringViewArray};
+use arrow::datatypes::{DataType, TimeUnit};
+use arrow::record_batch::RecordBatch;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use pinflow_dialect::{DialectError, plan, session};
+
+async fn ask(session: &SessionContext, sql: &str) -> Vec<RecordBatch> {
+    let plan = plan(session, sql).await.unwrap();
+    session.execute_logical_plan(plan).await.unwrap().collect().await.unwrap()
+}
+
+#[tokio::test]
+async fn text_of_every_arrow_type_is_understood() {
+    let texts = ["2020-08-28 03:52:47", "nonsense", "2020"];
+    let arrays: [ArrayRef; 3] = [
+        Arc::new(StringArray::from_iter_values(texts)),
+        Arc::new(LargeStringArray::from_iter_values(texts)),
+        Arc::new(StringViewArray::from_iter_values(texts)),
+    ];
+    for array in arrays {
+        let kind = array.data_type().clone();
+        let session = session(SessionConfig::new());
+        session.register_batch("input", RecordBatch::try_from_iter([("x", array)]).unwrap()).unwrap();
+        let batches = ask(
+            &session,
+            "SELECT try_to_timestamp(x) AS t, year(x) AS y, regexp_replace(x, '[0-9]', '#') AS r, CAST(x AS int) AS i FROM input",
+        )
+        .await;
+        let batch = &batches[0];
+        assert_eq!(batch.column(0).data_type(), &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "{kind}");
+        assert_eq!(batch.column(0).null_count(), 1);
+        assert_eq!(batch.column(2).as_string::<i32>().value(2), "####");
+        assert_eq!(batch.column(3).null_count(), 2);
+    }
+}
+
+#[tokio::test]
+async fn percentiles_are_exact_over_many_partitions_and_groups() {
+    let session = session(SessionConfig::new().with_target_partitions(4).with_batch_size(100));
+    let values: ArrayRef = Arc::new(Int64Array::from_iter_values((0..10_000).map(|i| i * 7919 % 10_000)));
+    session.register_batch("numbers", RecordBatch::try_from_iter([("x", values)]).unwrap()).unwrap();
+    let batches = ask(
+        &session,
+        "SELECT x % 10 AS g, percentile_approx(x, 0.5) AS middle FROM numbers GROUP BY x % 10 ORDER BY g",
+    )
+    .await;
+    let middles = batches[0].column(1).as_primitive::<arrow::datatypes::Int64Type>();
+    // Group g holds g, g + 10, ..., g + 9990: the 500th of them.
+    assert_eq!(middles.values().to_vec(), (0..10).map(|g| 4990 + g).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_wrong_pattern_or_share_is_an_error_and_no_panic() {
+    let session = session(SessionConfig::new());
+    for sql in [
+        "SELECT regexp_replace('a', '(', 'b')",
+        "SELECT 'a' RLIKE '(?=a)'",
+        "SELECT date_format(now(), 'QQQ')",
+        "SELECT percentile_approx(1, 2.0)",
+        "SELECT percentile_approx(x, x) FROM (VALUES (1)) AS t(x)",
+        "SELECT element_at(1, 1)",
+        "SELECT try_to_timestamp()",
+        "SELECT unknown_function(1)",
+    ] {
+        let outcome = match plan(&session, sql).await {
+            Ok(plan) => match session.execute_logical_plan(plan).await {
+                Ok(frame) => frame.collect().await.map(|_| ()).map_err(DialectError::from),
+                Err(cause) => Err(cause.into()),
+            },
+            Err(cause) => Err(cause),
+        };
+        assert!(outcome.is_err(), "{sql}");
+    }
+}
+
+#[tokio::test]
+async fn what_datafusion_parses_itself_means_the_same_without_backslashes() {
+    let session = session(SessionConfig::new());
+    let sql = "SELECT `index`, 1 / 2 AS half, year('2020-01-01') AS y FROM (VALUES (1)) AS t(`index`)";
+    let theirs = session.sql(sql).await.unwrap().collect().await.unwrap();
+    assert_eq!(ask(&session, sql).await, theirs);
+}

@@ -1,0 +1,68 @@
+//! What a dialect is, and which there are.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, Method, Uri};
+use axum::response::Response;
+use pinflow_event::Clock;
+use pinflow_log::EventLog;
+
+use crate::GatewaySettings;
+use crate::api_gateway::ApiGateway;
+use crate::body::{self, BodyError};
+use crate::kafka_rest::KafkaRest;
+use crate::metrics::DialectMetrics;
+use crate::path::RequestPath;
+use crate::request_id::RequestId;
+
+/// All dialects. A request goes to the first that claims it; the last claims everything.
+pub(crate) fn dialects() -> Vec<Box<dyn Dialect>> {
+    vec![Box::new(ApiGateway), Box::new(KafkaRest::default())]
+}
+
+/// An HTTP protocol that existing clients speak.
+#[async_trait]
+pub(crate) trait Dialect: Send + Sync + fmt::Debug {
+    /// Its name in metrics and logs.
+    fn name(&self) -> &'static str;
+
+    /// Whether a request is meant for it.
+    fn claims(&self, call: &Call) -> bool;
+
+    /// Answers a request, also a wrong one, in the dialect's own words.
+    async fn answer(&self, call: &Call, body: Body) -> Response;
+}
+
+/// What all dialects work with.
+#[derive(Debug)]
+pub(crate) struct Backend {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) settings: GatewaySettings,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// One request on its way through a dialect, without its body.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: RequestId,
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) path: RequestPath,
+    pub(crate) headers: HeaderMap,
+    pub(crate) backend: Arc<Backend>,
+    /// The counters of the dialect that answers.
+    pub(crate) metrics: Arc<DialectMetrics>,
+}
+
+impl Call {
+    /// The whole body, of the largest size allowed at most.
+    ///
+    /// # Errors
+    /// As [`body::read`].
+    pub(crate) async fn read(&self, body: Body) -> Result<Bytes, BodyError> {
+        body::read(body, self.backend.settings.max_body_bytes).await
+    }
+}

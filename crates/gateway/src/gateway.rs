@@ -1,0 +1,87 @@
+//! The gateway itself: gives each request its id and its dialect.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue};
+use axum::response::Response;
+use pinflow_event::Clock;
+use pinflow_log::EventLog;
+
+use crate::dialect::{Backend, Call, Dialect, dialects};
+use crate::metrics::{DialectMetrics, InFlight, MetricsSnapshot};
+use crate::path::RequestPath;
+use crate::request_id::RequestIds;
+use crate::settings::GatewaySettings;
+
+/// The header that every reply carries, whatever its dialect.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// HTTP dialects in front of an event log. A clone is the same gateway.
+#[derive(Clone)]
+pub struct Gateway(Arc<Inner>);
+
+struct Inner {
+    backend: Arc<Backend>,
+    dialects: Vec<(Box<dyn Dialect>, Arc<DialectMetrics>)>,
+    request_ids: RequestIds,
+    in_flight: Arc<AtomicU64>,
+}
+
+impl Gateway {
+    /// A gateway in front of `log`.
+    pub fn new(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>) -> Self {
+        let request_ids = RequestIds::new(clock.now());
+        let dialects = dialects().into_iter().map(|dialect| (dialect, Arc::default())).collect();
+        let backend = Arc::new(Backend { log, settings, clock });
+        Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default() }))
+    }
+
+    /// The routes. All of them are the router's fallback, so that the node can merge its own routes (`/api`, `/dashboard`)
+    /// and they win. `GET /` sends who prefers HTML to [`GatewaySettings::home`].
+    pub fn router(&self) -> Router {
+        Router::new().fallback(answer).with_state(self.clone())
+    }
+
+    /// What has been counted up to now.
+    pub fn metrics(&self) -> MetricsSnapshot {
+        MetricsSnapshot {
+            in_flight: self.0.in_flight.load(Ordering::Relaxed),
+            dialects: self.0.dialects.iter().map(|(dialect, metrics)| (dialect.name(), metrics.counts())).collect(),
+        }
+    }
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("settings", &self.0.backend.settings).finish_non_exhaustive()
+    }
+}
+
+async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
+    let gateway = &*gateway.0;
+    let _in_flight = InFlight::enter(&gateway.in_flight);
+    let id = gateway.request_ids.next();
+    let (head, body) = request.into_parts();
+    let mut call = Call {
+        id,
+        path: RequestPath::new(head.uri.path(), &gateway.backend.settings.stages),
+        method: head.method,
+        uri: head.uri,
+        headers: head.headers,
+        backend: Arc::clone(&gateway.backend),
+        metrics: Arc::default(),
+    };
+    let claimed = gateway.dialects.iter().find(|(dialect, _)| dialect.claims(&call));
+    let (dialect, metrics) = claimed.expect("the last dialect claims every request");
+    metrics.request();
+    call.metrics = Arc::clone(metrics);
+    let mut response = dialect.answer(&call, body).await;
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}

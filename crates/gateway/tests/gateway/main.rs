@@ -1,0 +1,8 @@
+//! The gateway as its clients see it.
+#![allow(clippy::unwrap_used)]
+
+mod harness;
+mod random_bodies;
+mod reading;
+mod transcript;
+mod trust;

@@ -1,0 +1,306 @@
+//! The part that both lanes share: records of a stream in; rows, dead letters and the position out, exactly once.
+//!
+//! The order is what makes it so. Dead letters are committed first, with a position of their own; then the rows, with the
+//! lane's position, in one commit. A crash between the two offers the records again: dead letters below their position are
+//! left out then, and the rows were not there yet.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::TryStreamExt;
+use pinflow_clean::{CleanBatch, Cleaner, Distinct, KeySet};
+use pinflow_event::{Clock, Offset, Partition, TopicName};
+use pinflow_pipeline::{Lane, Stream};
+use pinflow_table::{Commit, DeadLetter, Progress, Table, TableRoot, dead_letter_rows, dead_letter_schema};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use crate::chunk::{Chunk, nth};
+use crate::error::LaneError;
+use crate::status::{BatchStatus, SharedStatus};
+
+/// The table of a stream's dead letters: both lanes write it, one at a time.
+pub type DeadTable = Arc<Mutex<Table>>;
+
+/// Opens the table of a stream's dead letters.
+///
+/// # Errors
+/// [`LaneError::Table`].
+pub async fn open_dead_table(tables: &TableRoot, stream: &str) -> Result<DeadTable, LaneError> {
+    let table = Table::open(&tables.table("dead", stream)?, &dead_letter_schema()).await?;
+    Ok(Arc::new(Mutex::new(table)))
+}
+
+/// What a lane of a stream is made of.
+#[derive(Clone, Debug)]
+pub struct LaneParts {
+    /// The pipeline's name.
+    pub pipeline: String,
+    /// The stream.
+    pub stream: Stream,
+    /// Which of its lanes.
+    pub lane: Lane,
+    /// Its cleaning.
+    pub cleaner: Arc<Cleaner>,
+    /// Where tables stand.
+    pub tables: TableRoot,
+    /// The stream's dead letters.
+    pub dead: DeadTable,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The secret of the key hashes; see [`KeySet::new`].
+    pub secret: (u64, u64),
+}
+
+/// Writes one lane of one stream.
+#[derive(Debug)]
+pub struct LaneWriter {
+    parts: LaneParts,
+    table: Table,
+    keys: Option<KeySet>,
+    status: SharedStatus,
+}
+
+impl LaneWriter {
+    /// Opens the lane's table and remembers the keys that it holds.
+    ///
+    /// # Errors
+    /// [`LaneError::Table`], [`LaneError::Key`].
+    pub async fn open(parts: LaneParts) -> Result<Self, LaneError> {
+        let location = parts.tables.table(parts.lane.as_str(), &parts.stream.lane(parts.lane).table)?;
+        let table = Table::open(&location, parts.cleaner.output_schema()).await?;
+        let keys = match parts.cleaner.key_column() {
+            Some(_) => Some(read_keys(&parts, &table).await?),
+            None => None,
+        };
+        let mut writer = Self { parts, table, keys, status: SharedStatus::default() };
+        let dead = writer.count_dead().await?;
+        let duplicates = writer.counter("duplicates").await?;
+        let filtered = writer.counter("filtered").await?;
+        let rows = writer.table.row_count()?;
+        let distinct_keys = writer.key_count();
+        writer.status.update(|status| {
+            status.dead = dead;
+            status.duplicates = duplicates;
+            status.filtered = filtered;
+            status.rows = rows;
+            status.distinct_keys = distinct_keys;
+        });
+        Ok(writer)
+    }
+
+    /// The topic that the lane reads.
+    pub fn topic(&self) -> &TopicName {
+        &self.parts.stream.lane(self.parts.lane).topic
+    }
+
+    /// The name under which the lane tells the log and the tables how far it is.
+    pub fn name(&self) -> String {
+        format!("pinflow/{}/{}/{}", self.parts.pipeline, self.parts.lane, self.parts.stream.name)
+    }
+
+    /// What the lane tells about itself.
+    pub fn status(&self) -> SharedStatus {
+        self.status.clone()
+    }
+
+    /// The committed position of a partition.
+    ///
+    /// # Errors
+    /// [`LaneError::Table`].
+    pub async fn position(&mut self, partition: Partition) -> Result<Offset, LaneError> {
+        let application = self.position_of(partition);
+        let offset = Offset(self.table.progress(&application).await?.unsigned_abs());
+        self.status.update(|status| {
+            status.position.insert(partition, offset);
+        });
+        Ok(offset)
+    }
+
+    /// Takes the chunks of a batch to the table. They begin at the committed positions, one a partition at most.
+    /// `began` is when the first record was in hand.
+    ///
+    /// # Errors
+    /// [`LaneError`]; the same chunks may be offered again then.
+    pub async fn process(&mut self, chunks: &Arc<Vec<Chunk>>, began: Instant) -> Result<(), LaneError> {
+        let cleaned = self.clean(chunks).await?;
+        let CleanBatch { rows, rejects, filtered, .. } = cleaned;
+        let letters: Vec<DeadLetter> = rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
+        let distinct = match (&self.keys, self.parts.cleaner.key_column()) {
+            (Some(keys), Some(column)) => Some(keys.distinct(&rows, column).map_err(|e| self.key_error(&e.to_string()))?),
+            _ => None,
+        };
+        let duplicates = distinct.as_ref().map_or(0, |distinct| distinct.duplicates);
+        let new_rows = distinct.as_ref().map_or(rows, |distinct| distinct.rows.clone());
+        let row_count = new_rows.num_rows() as u64;
+
+        let new_dead = self.commit_dead(chunks, &letters).await?;
+        let commit = self.commit_of(chunks, new_rows, duplicates, filtered, letters.len()).await?;
+        self.table.commit(&commit).await?;
+        self.accept(distinct);
+        self.report(chunks, began, row_count, duplicates, filtered, new_dead);
+        self.table.compact_if_due().await?;
+        Ok(())
+    }
+
+    /// Cleans off the async threads: the gateway must not wait for it.
+    async fn clean(&self, chunks: &Arc<Vec<Chunk>>) -> Result<CleanBatch, LaneError> {
+        let cleaner = Arc::clone(&self.parts.cleaner);
+        let chunks = Arc::clone(chunks);
+        let work = move || {
+            let records: Vec<Option<&[u8]>> =
+                chunks.iter().flat_map(|chunk| chunk.records.iter().map(|record| record.value.as_deref())).collect();
+            cleaner.clean(&records)
+        };
+        Ok(tokio::task::spawn_blocking(work).await.expect("cleaning does not panic")?)
+    }
+
+    fn dead_letter(&self, chunks: &[Chunk], reject: &pinflow_clean::Reject) -> DeadLetter {
+        let (position, record) = nth(chunks, reject.index);
+        DeadLetter {
+            lane: self.parts.lane.to_string(),
+            topic: self.topic().to_string(),
+            position,
+            reason: reject.cause.to_string(),
+            place: reject.cause.place(),
+            raw: record.value.as_ref().map(|bytes| bytes.to_vec()),
+            arrived: record.arrived,
+            rejected: self.parts.clock.now(),
+        }
+    }
+
+    /// Commits the dead letters that the table does not hold yet. Returns how many.
+    async fn commit_dead(&self, chunks: &[Chunk], letters: &[DeadLetter]) -> Result<u64, LaneError> {
+        if letters.is_empty() {
+            return Ok(0);
+        }
+        let mut table = self.parts.dead.lock().await;
+        let mut new = Vec::new();
+        let mut progress = Vec::new();
+        for chunk in chunks {
+            let application = format!("{}/dead", self.position_of(chunk.partition));
+            let from = table.progress(&application).await?;
+            let fresh = letters.iter().filter(|l| l.position.partition == chunk.partition && signed(l.position.offset) >= from);
+            let before = new.len();
+            new.extend(fresh.cloned());
+            if new.len() > before {
+                progress.push(Progress { application, from, to: signed(chunk.next) });
+            }
+        }
+        if new.is_empty() {
+            return Ok(0);
+        }
+        table.commit(&Commit { rows: vec![dead_letter_rows(&new)], progress, notes: Vec::new() }).await?;
+        table.compact_if_due().await?;
+        Ok(new.len() as u64)
+    }
+
+    async fn commit_of(
+        &mut self,
+        chunks: &[Chunk],
+        rows: arrow::array::RecordBatch,
+        duplicates: u64,
+        filtered: u64,
+        dead: usize,
+    ) -> Result<Commit, LaneError> {
+        let mut progress: Vec<Progress> = chunks
+            .iter()
+            .map(|chunk| Progress {
+                application: self.position_of(chunk.partition),
+                from: signed(chunk.from),
+                to: signed(chunk.next),
+            })
+            .collect();
+        for (counter, added) in [("duplicates", duplicates), ("filtered", filtered)] {
+            if added > 0 {
+                let before = self.counter(counter).await?.cast_signed();
+                progress.push(Progress { application: self.counter_of(counter), from: before, to: before + added.cast_signed() });
+            }
+        }
+        let notes = vec![
+            ("pinflow.rows".to_owned(), rows.num_rows().into()),
+            ("pinflow.duplicates".to_owned(), duplicates.into()),
+            ("pinflow.filtered".to_owned(), filtered.into()),
+            ("pinflow.dead".to_owned(), dead.into()),
+        ];
+        Ok(Commit { rows: vec![rows], progress, notes })
+    }
+
+    fn accept(&mut self, distinct: Option<Distinct>) {
+        if let (Some(keys), Some(distinct)) = (&mut self.keys, distinct) {
+            keys.accept(&distinct);
+        }
+    }
+
+    fn report(&self, chunks: &[Chunk], began: Instant, rows: u64, duplicates: u64, filtered: u64, dead: u64) {
+        let now = self.parts.clock.now();
+        let oldest = chunks.iter().filter_map(|chunk| chunk.records.first()?.arrived).min();
+        let records: u64 = chunks.iter().map(|chunk| chunk.records.len() as u64).sum();
+        let duration: Duration = began.elapsed();
+        let distinct_keys = self.key_count();
+        self.status.update(|status| {
+            for chunk in chunks {
+                status.position.insert(chunk.partition, chunk.next);
+            }
+            status.rows += rows;
+            status.duplicates += duplicates;
+            status.filtered += filtered;
+            status.dead += dead;
+            status.distinct_keys = distinct_keys;
+            status.batches += 1;
+            status.records += records;
+            status.busy += duration;
+            let freshness = oldest.map(|oldest| now.since(oldest));
+            status.last_batch = Some(BatchStatus { records, rows, duration, committed: now, freshness });
+        });
+    }
+
+    fn key_count(&self) -> u64 {
+        self.keys.as_ref().map_or(0, |keys| keys.len() as u64)
+    }
+
+    fn position_of(&self, partition: Partition) -> String {
+        format!("{}/{}/{partition}", self.name(), self.topic())
+    }
+
+    fn counter_of(&self, counter: &str) -> String {
+        format!("{}/{counter}", self.name())
+    }
+
+    async fn counter(&mut self, counter: &str) -> Result<u64, LaneError> {
+        Ok(self.table.progress(&self.counter_of(counter)).await?.unsigned_abs())
+    }
+
+    async fn count_dead(&self) -> Result<u64, LaneError> {
+        let table = self.parts.dead.lock().await;
+        let mut batches = table.scan(&["lane"]).await?;
+        let mut count = 0;
+        while let Some(batch) = batches.try_next().await? {
+            let lanes = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)
+                .map_err(|e| self.key_error(&e.to_string()))?;
+            let lanes = arrow::array::AsArray::as_string::<i32>(&lanes);
+            count += lanes.iter().filter(|lane| *lane == Some(self.parts.lane.as_str())).count() as u64;
+        }
+        Ok(count)
+    }
+
+    fn key_error(&self, reason: &str) -> LaneError {
+        LaneError::Key { stream: self.parts.stream.name.clone(), reason: reason.to_owned() }
+    }
+}
+
+async fn read_keys(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError> {
+    let failed = |reason: String| LaneError::Key { stream: parts.stream.name.clone(), reason };
+    let key = parts.stream.key.as_deref().expect("a cleaner has a key column only where its stream has a key");
+    let mut keys = KeySet::new(parts.secret);
+    let mut batches = table.scan(&[key]).await?;
+    while let Some(batch) = batches.try_next().await? {
+        keys.remember(batch.column(0)).map_err(|error| failed(error.to_string()))?;
+    }
+    Ok(keys)
+}
+
+/// Offsets as Delta keeps them.
+fn signed(offset: Offset) -> i64 {
+    i64::try_from(offset.0).expect("a partition has less than 2^63 records")
+}

@@ -1,0 +1,142 @@
+//! The committer: stores all that waits with one sync a file, while the next group gathers.
+//!
+//! There is no artificial delay: alone, an append costs one sync; under load, the sync of one group is the time in which
+//! the next one gathers.
+
+use std::sync::{Arc, MutexGuard};
+
+use pinflow_event::Offset;
+use tokio::sync::oneshot;
+
+use super::frame::Frame;
+use super::health::Health;
+use super::partition::Partition;
+use super::queue::{Queue, Room, Submission};
+use super::writer::Writer;
+use crate::LogError;
+
+/// Files that one committer keeps open for writing.
+const MAX_OPEN_FILES: usize = 128;
+
+/// A thread that writes the partitions that were given to it, and nobody else does.
+#[derive(Debug)]
+pub(crate) struct Committer {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) segment_bytes: u64,
+    /// Partitions whose file was opened.
+    opened: Vec<Arc<Partition>>,
+}
+
+/// What a group has for one partition.
+struct Work {
+    partition: Arc<Partition>,
+    frames: Vec<Frame>,
+    /// In the order of the frames; empty once they are answered.
+    answers: Vec<oneshot::Sender<Result<Offset, LogError>>>,
+    rooms: Vec<Room>,
+}
+
+impl Committer {
+    /// A committer that is to be run on a thread of its own.
+    pub(crate) fn new(queue: Arc<Queue>, health: Arc<Health>, segment_bytes: u64) -> Self {
+        Self { queue, health, segment_bytes, opened: Vec::new() }
+    }
+
+    /// Stores what comes until the queue is closed.
+    pub(crate) fn run(mut self) {
+        let mut group = Vec::new();
+        while self.queue.take(&mut group) {
+            let mut works = by_partition(&mut group);
+            self.store_all(&mut works);
+            self.limit_open_files();
+        }
+    }
+
+    fn store_all(&mut self, works: &mut [Work]) {
+        let partitions: Vec<Arc<Partition>> = works.iter().map(|work| Arc::clone(&work.partition)).collect();
+        let mut writers: Vec<MutexGuard<'_, Writer>> = partitions.iter().map(|partition| partition.writer()).collect();
+        let outcome = self.health.check_poison().and_then(|()| self.store(works, &mut writers));
+        let Err(error) = outcome else { return };
+        for (work, writer) in works.iter_mut().zip(&mut writers).filter(|(work, _)| !work.answers.is_empty()) {
+            work.partition.withdraw(writer);
+            work.refuse(&error);
+        }
+    }
+
+    /// Writes every partition, then syncs and answers one after the other. After an error nothing more is written.
+    fn store(&mut self, works: &mut [Work], writers: &mut [MutexGuard<'_, Writer>]) -> Result<(), LogError> {
+        let poison = |cause: LogError| self.health.poison(&cause);
+        for (work, writer) in works.iter_mut().zip(&mut *writers) {
+            if writer.is_finished() {
+                work.refuse(&LogError::UnknownTopic(work.partition.at.topic.clone()));
+                continue;
+            }
+            match writer.open() {
+                Ok(false) => {}
+                Ok(true) => self.opened.push(Arc::clone(&work.partition)),
+                Err(error) => {
+                    work.refuse(&error);
+                    continue;
+                }
+            }
+            work.partition.write(writer, &mut work.frames, self.segment_bytes).map_err(poison)?;
+        }
+        for (work, writer) in works.iter_mut().zip(writers) {
+            work.partition.commit(writer).map_err(poison)?;
+            work.accept();
+        }
+        Ok(())
+    }
+
+    /// A log may have more partitions than a process has files. Opening one again is cheap beside a sync.
+    fn limit_open_files(&mut self) {
+        if self.opened.len() > MAX_OPEN_FILES {
+            self.opened.drain(..).for_each(|partition| partition.writer().release());
+        }
+    }
+}
+
+impl Drop for Committer {
+    /// Where the thread ends by a panic, nobody waits forever and the log says so.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.health.poison(&LogError::Backend { backend: "embedded", reason: "a committer stopped by a bug".into() });
+        }
+        self.queue.abandon();
+    }
+}
+
+impl Work {
+    fn accept(&mut self) {
+        for (answer, frame) in self.answers.drain(..).zip(self.frames.drain(..)) {
+            // Who waited may be gone; the records are stored all the same.
+            let _ = answer.send(Ok(frame.header.base));
+        }
+        self.rooms.clear();
+    }
+
+    fn refuse(&mut self, error: &LogError) {
+        self.frames.clear();
+        for answer in self.answers.drain(..) {
+            let _ = answer.send(Err(error.clone()));
+        }
+        self.rooms.clear();
+    }
+}
+
+/// Sorts a group out by partition; within one the order of arrival stays.
+fn by_partition(group: &mut Vec<Submission>) -> Vec<Work> {
+    group.sort_by_key(|submission| submission.partition.id);
+    let mut works: Vec<Work> = Vec::new();
+    for Submission { partition, frame, answer, room } in group.drain(..) {
+        if works.last().is_none_or(|work| work.partition.id != partition.id) {
+            works.push(Work { partition, frames: Vec::new(), answers: Vec::new(), rooms: Vec::new() });
+        }
+        let work = works.last_mut().expect("one was pushed");
+        work.frames.push(frame);
+        work.answers.push(answer);
+        work.rooms.push(room);
+    }
+    works
+}

@@ -1,0 +1,16 @@
+-- title: The country with the user who has the most followers
+-- chart: bar x=country y=follower_count group=poster_name
+-- order: 4
+-- Of all posts with a country, those with the largest count.
+WITH posts AS (
+  SELECT country, poster_name, follower_count
+  FROM geo JOIN pin USING (ind)
+  WHERE country IS NOT NULL
+),
+top AS (
+  SELECT max(follower_count) AS follower_count
+  FROM posts
+)
+SELECT country, poster_name, follower_count
+FROM posts JOIN top USING (follower_count)
+ORDER BY country, poster_name NULLS LAST
