@@ -16,6 +16,7 @@ use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionConfig;
+use pinflow_dialect::DialectError;
 
 /// The table that a cleaning SELECT reads.
 const INPUT: &str = "input";
@@ -62,7 +63,10 @@ impl Select {
         let session = pinflow_dialect::session(config);
         session.register_table(INPUT, Arc::new(EmptyTable::new(Arc::clone(input)))).map_err(|error| refusal(&error))?;
         let state = session.state();
-        let plan = state.create_logical_plan(sql).await.map_err(|error| refusal(&error))?;
+        let plan = pinflow_dialect::plan(&session, sql).await.map_err(|error| match error {
+            DialectError::Plan(error) => refusal(&error),
+            other => text_refusal(&other.to_string()),
+        })?;
         let plan = state
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})
@@ -238,18 +242,18 @@ fn stored_type(kind: &DataType) -> Option<DataType> {
 
 /// What the planner says, with the line in the SQL text where it tells it.
 fn refusal(error: &DataFusionError) -> Refusal {
-    let diagnostic = error.diagnostic();
-    let text = error.strip_backtrace();
-    let (message, hint) = match diagnostic {
-        Some(diagnostic) => {
-            let hints: Vec<&str> =
-                diagnostic.helps.iter().map(|h| h.message.as_str()).chain(diagnostic.notes.iter().map(|n| n.message.as_str())).collect();
-            (diagnostic.message.clone(), (!hints.is_empty()).then(|| hints.join("; ")))
-        }
-        None => (text.lines().next().unwrap_or_default().to_owned(), None),
-    };
-    let spanned = diagnostic.and_then(|d| d.span.as_ref()).map(|span| span.start.line);
-    Refusal { line: spanned.or_else(|| parser_line(&text)), message, hint }
+    let Some(diagnostic) = error.diagnostic() else { return text_refusal(&error.strip_backtrace()) };
+    let helps = diagnostic.helps.iter().map(|help| help.message.as_str());
+    let hints: Vec<&str> = helps.chain(diagnostic.notes.iter().map(|note| note.message.as_str())).collect();
+    Refusal {
+        line: diagnostic.span.as_ref().map(|span| span.start.line),
+        message: diagnostic.message.clone(),
+        hint: (!hints.is_empty()).then(|| hints.join("; ")),
+    }
+}
+
+fn text_refusal(text: &str) -> Refusal {
+    Refusal { line: parser_line(text), message: text.lines().next().unwrap_or_default().to_owned(), hint: None }
 }
 
 /// The parser tells the place in its text alone: `... at Line: 3, Column: 7`.

@@ -45,7 +45,7 @@ export class Answers {
     const title = element("h3", {}, answer.title);
     if (!table) {
       const hint = this.#job
-        ? ["Not answered yet. Run ", element("code", {}, `pinflow run ${this.#job}`), " or the button below."]
+        ? ["Not answered yet. Run ", element("code", {}, `pinflow run ${this.#job}`), " or press the button below."]
         : ["Not answered yet. Run ", element("code", {}, `pinflow query ${answer.name}`), "."];
       return element("article", { class: "panel answer" }, title, element("p", { class: "meta" }, answer.name), element("p", { class: "empty" }, hint));
     }

@@ -1,7 +1,7 @@
 // The way of an event, drawn once; afterwards only its numbers change, and its lines move while events do.
 
 import { element, setText } from "./element.js";
-import { bytes, count, rate } from "./format.js";
+import { bytes, count, rate, short } from "./format.js";
 
 const EMPTY = { accepted: 0, archived: 0, committed: 0, duplicates: 0, filtered: 0, dead: 0, in_flight: 0 };
 const RATES = ["accepted", "archived", "processed", "committed", "dead"].map((name) => `${name}_per_second`);
@@ -22,8 +22,10 @@ class Box {
   }
 
   show(value, perSecond, note = "") {
-    setText(this.value, count(value));
-    setText(this.rate, `${rate(perSecond)}/s`);
+    // From a hundred million on the digits would not fit: the whole number is in the tooltip.
+    setText(this.value, value >= 1e8 ? short(value) : count(value));
+    if (value >= 1e8) this.value.title = count(value);
+    setText(this.rate, `${perSecond >= 1e4 ? short(perSecond) : rate(perSecond)}/s`);
     setText(this.note, note);
     this.node.classList.toggle("active", perSecond > 0);
   }
@@ -32,7 +34,7 @@ class Box {
 /** The line from one stage to the next. */
 class Edge {
   constructor(place) {
-    this.waiting = element("span", { class: "waiting" });
+    this.waiting = element("span", { class: "in-flight" });
     this.node = element("div", { class: `edge ${place}` }, this.waiting);
   }
 

@@ -100,11 +100,13 @@ mod tests {
 
     #[test]
     fn hosts_are_local_addresses_or_configured() {
-        for host in ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "192.168.1.7", "flow.EXAMPLE.org:80"]
+        for host in
+            ["localhost", "LOCALHOST:8080", "127.0.0.1:8080", "[::1]:8080", "192.168.1.7", "flow.EXAMPLE.org:80"]
         {
             assert!(passes(Method::GET, &[("host", host)]), "{host} was refused");
         }
-        for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b"] {
+        for host in ["evil.example", "evil.example:8080", "localhost.evil.example", "127.0.0.1.evil.example", "", "a b"]
+        {
             assert!(!passes(Method::GET, &[("host", host)]), "{host} was let in");
         }
         assert!(!passes(Method::GET, &[]));

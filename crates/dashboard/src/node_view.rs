@@ -4,9 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::view::{
-    AnswerView, BalanceRow, Counters, DeadLetter, Lane, Overview, QueryResult, ReconcileView, RunView,
-};
+use crate::view::{AnswerView, BalanceRow, Counters, DeadLetter, Lane, Overview, QueryResult, ReconcileView, RunView};
 
 /// What the node tells the dashboard.
 #[async_trait]

@@ -58,8 +58,10 @@ fn rewrite_cast(expr: Expr, schema: &DFSchema) -> Result<Transformed<Expr>> {
         return Ok(Transformed::no(expr));
     };
     let (from, to) = (inner.get_type(schema)?, field.data_type());
-    if is_sparks_own(&from, to) {
-        let cast = ScalarUDF::new_from_impl(SparkCast::new(to.clone()));
+    let strict = matches!(expr, Expr::TryCast(_));
+    // A whole number that does not fit is null for arrow's cast too, which is all that `TRY_CAST` wants.
+    if is_sparks_own(&from, to) && !(strict && from.is_numeric() && to.is_signed_integer()) {
+        let cast = ScalarUDF::new_from_impl(SparkCast::new(to.clone(), strict));
         let call = ScalarFunction::new_udf(Arc::new(cast), vec![inner.as_ref().clone()]);
         return Ok(Transformed::yes(Expr::ScalarFunction(call)));
     }
@@ -84,7 +86,8 @@ fn is_sparks_own(from: &DataType, to: &DataType) -> bool {
     if to.is_string() {
         return instant(from) || matches!(from, Float32 | Float64);
     }
-    (to.is_signed_integer() && (from.is_floating() || narrows(from, to)))
+    (from.is_decimal() && *to == Boolean)
+        || (to.is_signed_integer() && (from.is_floating() || narrows(from, to)))
         || (instant(from) && to.is_numeric())
         || (instant(to) && from.is_numeric())
 }
@@ -102,13 +105,16 @@ fn may_fail(from: &DataType, to: &DataType) -> bool {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct SparkCast {
     to: DataType,
+    /// As `TRY_CAST`, which does not cut `12.7` to 12.
+    strict: bool,
     name: String,
     signature: Signature,
 }
 
 impl SparkCast {
-    fn new(to: DataType) -> Self {
-        Self { name: format!("spark_cast_{to}").to_lowercase(), to, signature: Signature::any(1, Volatility::Immutable) }
+    fn new(to: DataType, strict: bool) -> Self {
+        let name = format!("spark_{}cast_{to}", if strict { "try_" } else { "" }).to_lowercase();
+        Self { name, to, strict, signature: Signature::any(1, Volatility::Immutable) }
     }
 }
 
@@ -126,8 +132,11 @@ impl ScalarUDFImpl for SparkCast {
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let to = self.to.clone();
-        evaluate(&args.args, args.number_rows, &move |arrays: &[ArrayRef]| cast_array(&arrays[0], &to))
+        let (to, strict) = (self.to.clone(), self.strict);
+        evaluate(&args.args, args.number_rows, &move |arrays: &[ArrayRef]| match arrays[0].data_type() {
+            text if text.is_string() && strict => cast_text(&arrays[0], &to, whole_number),
+            _ => cast_array(&arrays[0], &to),
+        })
     }
 }
 
@@ -141,9 +150,11 @@ pub fn cast_array(from: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
         return Ok(cast_with_options(from, to, &CastOptions { safe: true, ..CastOptions::default() })?);
     }
     if source.is_string() {
-        cast_text(from, to)
+        cast_text(from, to, text_to_integer)
     } else if to.is_string() {
         cast_to_text(from, to)
+    } else if to == &DataType::Boolean {
+        Ok(cast(&cast(from, &DataType::Float64)?, to)?)
     } else if matches!(source, DataType::Timestamp(..)) {
         cast_instant(from, to)
     } else if matches!(to, DataType::Timestamp(..)) {
@@ -153,14 +164,20 @@ pub fn cast_array(from: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     }
 }
 
-fn cast_text(from: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+/// Digits alone, without a fraction.
+fn whole_number(text: &str) -> Option<i64> {
+    if text.contains('.') { None } else { text_to_integer(text) }
+}
+
+/// `integer` reads whole numbers.
+fn cast_text(from: &ArrayRef, to: &DataType, integer: impl Fn(&str) -> Option<i64>) -> Result<ArrayRef> {
     let from = cast(from, &TEXT)?;
     let texts = from.as_string_view().iter();
     Ok(match to {
-        DataType::Int8 => parsed::<Int8Type>(texts, |t| text_to_integer(t)?.try_into().ok()),
-        DataType::Int16 => parsed::<Int16Type>(texts, |t| text_to_integer(t)?.try_into().ok()),
-        DataType::Int32 => parsed::<Int32Type>(texts, |t| text_to_integer(t)?.try_into().ok()),
-        DataType::Int64 => parsed::<Int64Type>(texts, text_to_integer),
+        DataType::Int8 => parsed::<Int8Type>(texts, |t| integer(t)?.try_into().ok()),
+        DataType::Int16 => parsed::<Int16Type>(texts, |t| integer(t)?.try_into().ok()),
+        DataType::Int32 => parsed::<Int32Type>(texts, |t| integer(t)?.try_into().ok()),
+        DataType::Int64 => parsed::<Int64Type>(texts, integer),
         DataType::Float32 => parsed::<Float32Type>(texts, |t| text_to_double(t).map(|double| double as f32)),
         DataType::Float64 => parsed::<Float64Type>(texts, text_to_double),
         DataType::Boolean => Arc::new(texts.map(|text| text.and_then(text_to_boolean)).collect::<BooleanArray>()),

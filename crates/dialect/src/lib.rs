@@ -14,6 +14,7 @@ mod date_part;
 mod datetime_pattern;
 mod error;
 mod function;
+mod int_arguments;
 mod operators;
 mod parse;
 mod regex;
@@ -59,7 +60,8 @@ pub fn session_state(config: SessionConfig) -> SessionStateBuilder {
 fn spark_config(mut config: SessionConfig) -> SessionConfig {
     let options = config.options_mut();
     options.execution.time_zone = Some("UTC".to_owned());
-    options.sql_parser.dialect = Dialect::Spark;
+    // For whoever calls `SessionContext::sql`: the one under which `array(...)` is a function. `parse` brings its own.
+    options.sql_parser.dialect = Dialect::Databricks;
     options.sql_parser.parse_float_as_decimal = true;
     options.sql_parser.map_string_types_to_utf8view = false;
     // Spark: null is smaller than every value.
@@ -72,6 +74,7 @@ fn scalar_functions() -> Vec<Arc<datafusion::logical_expr::ScalarUDF>> {
         arithmetic::functions(),
         array::functions(),
         date_part::functions(),
+        int_arguments::functions(),
         regex_functions::functions(),
         rounding::functions(),
         text_functions::functions(),

@@ -11,6 +11,7 @@ use datafusion_spark::function::math::modulus;
 
 use crate::arithmetic::{DIV, DIVIDE};
 use crate::array::GET;
+use crate::function::timestamp;
 
 /// Plans them as Spark does.
 #[derive(Debug)]
@@ -44,8 +45,8 @@ impl ExprPlanner for SparkOperators {
             })),
             Op::Eq | Op::NotEq | Op::Lt | Op::LtEq | Op::Gt | Op::GtEq | Op::Spaceship => {
                 Ok(PlannerResult::Original(RawBinaryExpr {
-                    left: text_for_comparison(raw.left, &left, &right),
-                    right: text_for_comparison(raw.right, &right, &left),
+                    left: for_comparison(raw.left, &left, &right),
+                    right: for_comparison(raw.right, &right, &left),
                     op: raw.op,
                 }))
             }
@@ -100,8 +101,15 @@ fn as_text(expr: Expr, from: &DataType) -> Expr {
     if from.is_string() { expr } else { cast(expr, DataType::Utf8) }
 }
 
-/// Text compared with another type is read as that type; beside a decimal it is read as a double.
-fn text_for_comparison(expr: Expr, from: &DataType, other: &DataType) -> Expr {
+/// Text compared with another type is read as that type, beside a decimal as a double; a decimal beside a double is a double; a date compared with an instant is its
+/// midnight (DataFusion would go through nanoseconds, which end in 2262).
+fn for_comparison(expr: Expr, from: &DataType, other: &DataType) -> Expr {
+    if *from == DataType::Date32 && matches!(other, DataType::Timestamp(..)) {
+        return cast(expr, timestamp());
+    }
+    if from.is_decimal() && other.is_floating() {
+        return cast(expr, DataType::Float64);
+    }
     if !from.is_string() || other.is_string() || other.is_null() {
         return expr;
     }

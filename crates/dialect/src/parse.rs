@@ -1,18 +1,18 @@
 //! Reads SQL text as Spark does. DataFusion's own parser takes the Spark dialect too, but leaves backslashes in literals as they
 //! are, cannot plan `RLIKE`, and binds `DIV` weaker than `+`; each would be a silent difference.
 
-use std::any::{Any, TypeId};
+use std::any::TypeId;
 use std::ops::ControlFlow;
 
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::logical_expr::sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentList, FunctionArguments, Ident,
-    ObjectName, Statement, UnaryOperator, VisitMut, VisitorMut,
+    ObjectName, Statement, UnaryOperator, Value, VisitMut, VisitorMut,
 };
-use datafusion::logical_expr::sqlparser::dialect::{Dialect, SparkSqlDialect};
+use datafusion::logical_expr::sqlparser::dialect::{DatabricksDialect, Dialect, SparkSqlDialect};
 use datafusion::logical_expr::sqlparser::keywords::Keyword;
 use datafusion::logical_expr::sqlparser::parser::{Parser, ParserError};
-use datafusion::logical_expr::sqlparser::tokenizer::{Token, TokenWithSpan, Tokenizer};
+use datafusion::logical_expr::sqlparser::tokenizer::{Span, Token, TokenWithSpan, Tokenizer};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DataFusionStatement;
 
@@ -30,6 +30,7 @@ pub fn parse(sql: &str) -> Result<Statement, DialectError> {
     let mut tokens =
         Tokenizer::new(&SparkText, sql).with_unescape(false).tokenize_with_location().map_err(|e| syntax(e.to_string()))?;
     tokens.iter_mut().for_each(unescape_token);
+    let tokens = type_number_literals(tokens);
     let mut statements = Parser::new(&SparkText)
         .with_recursion_limit(RECURSION_LIMIT)
         .with_tokens_with_locations(tokens)
@@ -38,7 +39,7 @@ pub fn parse(sql: &str) -> Result<Statement, DialectError> {
     match (statements.pop(), statements.len()) {
         (None, _) => Err(DialectError::Empty),
         (Some(mut statement), 0) => {
-            let _ = VisitMut::visit(&mut statement, &mut RlikeToFunction);
+            let _ = VisitMut::visit(&mut statement, &mut SparkOperators);
             Ok(statement)
         }
         (Some(_), others) => Err(DialectError::Several { count: others + 1 }),
@@ -54,15 +55,16 @@ pub async fn plan(session: &SessionContext, sql: &str) -> Result<LogicalPlan, Di
     Ok(session.state().statement_to_plan(statement).await?)
 }
 
-/// sqlparser's Spark dialect with backslash escapes in literals and `DIV` that binds like `*`.
+/// sqlparser's Spark dialect with backslash escapes in literals, `DIV` that binds like `*`, and `array(...)` as a function.
 #[derive(Debug)]
 struct SparkText;
 
 const SPARK: SparkSqlDialect = SparkSqlDialect;
 
 impl Dialect for SparkText {
+    /// Where the parser asks for a dialect by name: under the others `array(` begins a sub-query.
     fn dialect(&self) -> TypeId {
-        SPARK.type_id()
+        TypeId::of::<DatabricksDialect>()
     }
 
     fn is_delimited_identifier_start(&self, ch: char) -> bool {
@@ -142,6 +144,40 @@ fn unescape_token(token: &mut TokenWithSpan) {
     }
 }
 
+/// `1e3`, `1.5D` and `2F` are doubles and floats in Spark, which DataFusion would read as decimals or not at all: they become casts of
+/// their text. The suffixes `BD`, `S` and `Y` are dropped: those literals are decimals and whole numbers without them too.
+fn type_number_literals(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut typed = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let Token::Number(digits, false) = &token.token else {
+            typed.push(token);
+            continue;
+        };
+        let suffix = rest.next_if(|next| is_number_suffix(next, &token.span)).map(|next| next.token.to_string().to_ascii_uppercase());
+        match suffix.as_deref() {
+            Some("D") => push_cast(&mut typed, digits, "DOUBLE", token.span),
+            Some("F") => push_cast(&mut typed, digits, "FLOAT", token.span),
+            None if digits.contains(['e', 'E']) => push_cast(&mut typed, digits, "DOUBLE", token.span),
+            _ => typed.push(token),
+        }
+    }
+    typed
+}
+
+/// A suffix stands right behind the digits.
+fn is_number_suffix(next: &TokenWithSpan, digits: &Span) -> bool {
+    let Token::Word(word) = &next.token else { return false };
+    let known = ["D", "F", "BD", "S", "Y"].iter().any(|suffix| word.value.eq_ignore_ascii_case(suffix));
+    known && word.quote_style.is_none() && next.span.start == digits.end
+}
+
+fn push_cast(tokens: &mut Vec<TokenWithSpan>, digits: &str, to: &str, span: Span) {
+    let digits = Token::SingleQuotedString(digits.to_owned());
+    let cast = [Token::make_keyword("CAST"), Token::LParen, digits, Token::make_keyword("AS"), Token::make_keyword(to), Token::RParen];
+    tokens.extend(cast.map(|token| TokenWithSpan::new(token, span)));
+}
+
 /// Spark's rule (`SparkParserUtils.unescapeSQLString`): the known escapes, `\%` and `\_` kept for `LIKE`, any other
 /// escaped character stands for itself; a doubled quote is one quote.
 fn unescape(raw: &str, quote: char) -> String {
@@ -186,19 +222,48 @@ fn coded_character(after: &str) -> Option<(char, usize)> {
     Some((char::from_u32(u32::from_str_radix(digits, 8).ok()?)?, 3))
 }
 
-/// `a RLIKE b` becomes `rlike(a, b)`, which DataFusion can plan.
-struct RlikeToFunction;
+/// `a RLIKE b` becomes `rlike(a, b)` and `!a` `NOT a`, which DataFusion can plan. `BETWEEN`, and `IN` with decimals, become comparisons,
+/// so that they compare as Spark does: DataFusion would read doubles beside decimals as decimals, and lose the large ones.
+struct SparkOperators;
 
-impl VisitorMut for RlikeToFunction {
+impl VisitorMut for SparkOperators {
     type Break = ();
 
     fn post_visit_expr(&mut self, expr: &mut Expr) -> ControlFlow<()> {
+        if let Expr::UnaryOp { op: op @ UnaryOperator::BangNot, .. } = expr {
+            *op = UnaryOperator::Not;
+        }
+        if let Expr::Between { expr: value, negated, low, high } = expr {
+            let at_least = binary(value.as_ref().clone(), BinaryOperator::GtEq, low.as_ref().clone());
+            let at_most = binary(value.as_ref().clone(), BinaryOperator::LtEq, high.as_ref().clone());
+            *expr = negate(*negated, binary(at_least, BinaryOperator::And, at_most));
+        }
+        if let Expr::InList { expr: value, list, negated } = expr
+            && list.iter().any(is_decimal)
+        {
+            let equal = list.drain(..).map(|item| binary(value.as_ref().clone(), BinaryOperator::Eq, item));
+            if let Some(any) = equal.reduce(|left, right| binary(left, BinaryOperator::Or, right)) {
+                *expr = negate(*negated, any);
+            }
+        }
         if let Expr::RLike { negated, expr: text, pattern, .. } = expr {
             let call = function_call("rlike", [text.as_ref().clone(), pattern.as_ref().clone()]);
-            *expr = if *negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(call) } } else { call };
+            *expr = negate(*negated, call);
         }
         ControlFlow::Continue(())
     }
+}
+
+fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
+    Expr::Nested(Box::new(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }))
+}
+
+fn negate(negated: bool, expr: Expr) -> Expr {
+    if negated { Expr::UnaryOp { op: UnaryOperator::Not, expr: Box::new(expr) } } else { expr }
+}
+
+fn is_decimal(expr: &Expr) -> bool {
+    matches!(expr, Expr::Value(value) if matches!(&value.value, Value::Number(digits, _) if digits.contains('.')))
 }
 
 fn function_call(name: &str, args: [Expr; 2]) -> Expr {

@@ -66,12 +66,13 @@ fn round_integer(value: i64, places: i32) -> Option<i64> {
     if places >= 0 {
         return Some(value);
     }
-    let Some(unit) = 10_i128.checked_pow(places.unsigned_abs()) else { return Some(0) };
+    let Some(unit) = 10_i128.checked_pow(places.unsigned_abs()).filter(|unit| *unit < i128::MAX / 8) else { return Some(0) };
     let value = i128::from(value);
     let below = value.div_euclid(unit);
     let twice = value.rem_euclid(unit) * 2;
     let up = twice > unit || (twice == unit && below % 2 != 0);
-    i64::try_from((below + i128::from(up)) * unit).ok()
+    // Past the range the low 64 bits remain, as in Java.
+    Some(((below + i128::from(up)) * unit) as i64)
 }
 
 #[cfg(test)]

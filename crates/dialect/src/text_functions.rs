@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int32Array, StringBuilder, Array};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::array::{Array, ArrayRef, AsArray, Int32Array, StringArray, StringBuilder};
+use arrow::compute::{is_not_null, is_null};
+use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use datafusion::common::Result;
+use datafusion::functions::string::{ends_with, starts_with};
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::function::{Function, TEXT, expect_arguments, row_of, texts};
@@ -16,7 +18,72 @@ pub(crate) fn functions() -> Vec<ScalarUDF> {
         substring,
         Function::new("replace", replace_types, replace).build(),
         Function::new("locate", locate_types, locate).build(),
+        Function::new("initcap", one_text, initcap).build(),
+        Function::new("left", part_types("left"), |arrays| Ok(parts(arrays, first))).build(),
+        Function::new("right", part_types("right"), |arrays| Ok(parts(arrays, last))).build(),
+        aliased(starts_with(), "startswith"),
+        aliased(ends_with(), "endswith"),
+        Function::new("isnull", anything("isnull"), |arrays| Ok(Arc::new(is_null(&arrays[0])?))).build(),
+        Function::new("isnotnull", anything("isnotnull"), |arrays| Ok(Arc::new(is_not_null(&arrays[0])?))).build(),
     ]
+}
+
+/// A function of DataFusion under its Spark name too.
+fn aliased(function: Arc<ScalarUDF>, alias: &'static str) -> ScalarUDF {
+    function.as_ref().clone().with_aliases([alias])
+}
+
+fn anything(name: &'static str) -> impl Fn(&[DataType]) -> Result<(Vec<DataType>, DataType)> + Send + Sync {
+    move |arguments| {
+        expect_arguments(name, arguments, 1, 1)?;
+        Ok((arguments.to_vec(), DataType::Boolean))
+    }
+}
+
+fn one_text(arguments: &[DataType]) -> Result<(Vec<DataType>, DataType)> {
+    expect_arguments("initcap", arguments, 1, 1)?;
+    Ok((vec![TEXT], DataType::Utf8))
+}
+
+/// Words begin after a space alone: `it's` stays one.
+fn initcap(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    let capitalised = texts(&arrays[0]).iter().map(|text| {
+        let mut after_space = true;
+        let mut word = String::new();
+        for c in text?.to_lowercase().chars() {
+            if after_space { word.extend(c.to_uppercase()) } else { word.push(c) }
+            after_space = c == ' ';
+        }
+        Some(word)
+    });
+    Ok(Arc::new(capitalised.collect::<StringArray>()))
+}
+
+fn part_types(name: &'static str) -> impl Fn(&[DataType]) -> Result<(Vec<DataType>, DataType)> + Send + Sync {
+    move |arguments| {
+        expect_arguments(name, arguments, 2, 2)?;
+        Ok((vec![TEXT, DataType::Int64], DataType::Utf8))
+    }
+}
+
+/// The part that `part` takes of each text for a count of characters, which is not negative.
+fn parts(arrays: &[ArrayRef], part: impl Fn(&str, usize) -> &str) -> ArrayRef {
+    let counts = arrays[1].as_primitive::<Int64Type>();
+    let parts = texts(&arrays[0]).iter().enumerate().map(|(row, text)| {
+        let at = row_of(counts, row);
+        let count = counts.is_valid(at).then(|| usize::try_from(counts.value(at)).unwrap_or(0))?;
+        Some(part(text?, count))
+    });
+    Arc::new(parts.collect::<StringArray>())
+}
+
+fn first(text: &str, count: usize) -> &str {
+    text.char_indices().nth(count).map_or(text, |(end, _)| &text[..end])
+}
+
+fn last(text: &str, count: usize) -> &str {
+    let Some(skipped) = count.checked_sub(1) else { return "" };
+    text.char_indices().rev().nth(skipped).map_or(text, |(start, _)| &text[start..])
 }
 
 fn replace_types(arguments: &[DataType]) -> Result<(Vec<DataType>, DataType)> {

@@ -82,8 +82,9 @@ fn to_date(arrays: &[ArrayRef]) -> Result<ArrayRef> {
 }
 
 fn unix_timestamp(arrays: &[ArrayRef]) -> Result<ArrayRef> {
+    // Towards zero, unlike the cast to a whole number: so Spark does it.
     let seconds = |instants: &TimestampMicrosecondArray| -> ArrayRef {
-        Arc::new(instants.unary::<_, Int64Type>(|micros| micros.div_euclid(SECOND)))
+        Arc::new(instants.unary::<_, Int64Type>(|micros| micros / SECOND))
     };
     match arrays {
         [text, pattern] if text.data_type() == &TEXT => Ok(seconds(&parse_with(text, pattern)?)),

@@ -17,6 +17,7 @@ impl TypePlanner for SparkTypes {
     fn plan_type_field(&self, sql_type: &SqlType) -> Result<Option<FieldRef>> {
         let data_type = match sql_type {
             SqlType::Timestamp(None, _) => timestamp(),
+            SqlType::Binary(None) => DataType::Binary,
             SqlType::TimestampNtz { .. } => DataType::Timestamp(TimeUnit::Microsecond, None),
             SqlType::Decimal(ExactNumberInfo::None) | SqlType::Dec(ExactNumberInfo::None) => DataType::Decimal128(10, 0),
             SqlType::Custom(name, arguments) if arguments.is_empty() => match name.to_string().to_ascii_lowercase().as_str() {

@@ -3,8 +3,8 @@
 //! A reply with status 200 to a write is sent after the log has acknowledged it, never before. What one dialect
 //! writes the others read: a Kafka topic and a Kinesis stream of one name are the same data.
 //!
-//! A request goes `gateway` (path, request id, counters) -> the first of the [dialects](dialect::dialects) that claims it ->
-//! that dialect's routes -> [`append`] or the log's reads. A new dialect is a folder beside `kafka_rest` and
+//! A request goes `gateway` (path, request id, counters) -> the first of the dialects that claims it ->
+//! that dialect's routes -> `append` or the log's reads. A new dialect is a folder beside `kafka_rest` and
 //! one line in `dialect::dialects`.
 
 mod api_gateway;

@@ -59,6 +59,9 @@ pub struct LaneWriter {
     table: Table,
     keys: Option<KeySet>,
     status: SharedStatus,
+    /// A commit was begun and its outcome not learned: it failed, or whoever waited for it gave up. Then the table alone knows
+    /// the position and the keys, and both are read anew.
+    in_doubt: bool,
 }
 
 impl LaneWriter {
@@ -69,24 +72,34 @@ impl LaneWriter {
     pub async fn open(parts: LaneParts) -> Result<Self, LaneError> {
         let location = parts.tables.table(parts.lane.as_str(), &parts.stream.lane(parts.lane).table)?;
         let table = Table::open(&location, parts.cleaner.output_schema()).await?;
-        let keys = match parts.cleaner.key_column() {
-            Some(_) => Some(read_keys(&parts, &table).await?),
+        let mut writer = Self { parts, table, keys: None, status: SharedStatus::default(), in_doubt: false };
+        writer.recover().await?;
+        Ok(writer)
+    }
+
+    /// Reads from the tables what the lane remembers of them.
+    async fn recover(&mut self) -> Result<(), LaneError> {
+        self.table.reload().await?;
+        self.parts.dead.lock().await.reload().await?;
+        self.keys = match self.parts.cleaner.key_column() {
+            Some(_) => Some(read_keys(&self.parts, &self.table).await?),
             None => None,
         };
-        let mut writer = Self { parts, table, keys, status: SharedStatus::default() };
-        let dead = writer.count_dead().await?;
-        let duplicates = writer.counter("duplicates").await?;
-        let filtered = writer.counter("filtered").await?;
-        let rows = writer.table.row_count()?;
-        let distinct_keys = writer.key_count();
-        writer.status.update(|status| {
+        let dead = self.count_dead().await?;
+        let duplicates = self.counter("duplicates").await?;
+        let filtered = self.counter("filtered").await?;
+        let rows = self.table.row_count()?;
+        let distinct_keys = self.key_count();
+        self.status.update(|status| {
+            status.position.clear();
             status.dead = dead;
             status.duplicates = duplicates;
             status.filtered = filtered;
             status.rows = rows;
             status.distinct_keys = distinct_keys;
         });
-        Ok(writer)
+        self.in_doubt = false;
+        Ok(())
     }
 
     /// The topic that the lane reads.
@@ -109,6 +122,9 @@ impl LaneWriter {
     /// # Errors
     /// [`LaneError::Table`].
     pub async fn position(&mut self, partition: Partition) -> Result<Offset, LaneError> {
+        if self.in_doubt {
+            self.recover().await?;
+        }
         let application = self.position_of(partition);
         let offset = Offset(self.table.progress(&application).await?.unsigned_abs());
         self.status.update(|status| {
@@ -134,10 +150,12 @@ impl LaneWriter {
         let new_rows = distinct.as_ref().map_or(rows, |distinct| distinct.rows.clone());
         let row_count = new_rows.num_rows() as u64;
 
+        self.in_doubt = true;
         let new_dead = self.commit_dead(chunks, &letters).await?;
         let commit = self.commit_of(chunks, new_rows, duplicates, filtered, letters.len()).await?;
         self.table.commit(&commit).await?;
         self.accept(distinct);
+        self.in_doubt = false;
         self.report(chunks, began, row_count, duplicates, filtered, new_dead);
         self.table.compact_if_due().await?;
         Ok(())

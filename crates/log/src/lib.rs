@@ -3,6 +3,7 @@
 //! [`EventLog`] is the seam. The embedded log ([`EmbeddedLog`]) and the in-memory one ([`MemoryLog`]) pass the
 //! same [`contract`]; Kafka and Kinesis are later ones.
 
+pub mod contract;
 mod embedded;
 mod error;
 mod memory;

@@ -10,9 +10,7 @@ use pinflow_event::{Clock, NewRecord, Offset, Partition, Record, Timestamp, Topi
 
 use crate::readers::Readers;
 use crate::tail::Tail;
-use crate::{
-    Appended, Bounds, DEFAULT_MAX_RECORD_BYTES, EventLog, LogError, ReadLimit, TopicConfig, TopicDescription,
-};
+use crate::{Appended, Bounds, DEFAULT_MAX_RECORD_BYTES, EventLog, LogError, ReadLimit, TopicConfig, TopicDescription};
 
 /// An [`EventLog`] whose records are lost with the process.
 pub struct MemoryLog {

@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The node: the only place where stages meet. It builds the parts that the configuration asks for, starts them, watches
+//! them, and lets them finish.
+
+mod balance;
+mod check;
+mod clock;
+mod config;
+mod data_folder;
+mod dead;
+mod error;
+mod node;
+mod pipeline_test;
+mod server;
+mod settle;
+mod stages;
+mod system_tables;
+mod tail;
+mod view;
+mod work;
+
+pub use check::check;
+pub use clock::SystemClock;
+pub use config::{LogSettings, NodeConfig};
+pub use data_folder::{NodeAddress, running_node};
+pub use error::NodeError;
+pub use node::Node;
+pub use pipeline_test::{TestOutcome, test};
+pub use tail::{TailFrom, TailRecord};

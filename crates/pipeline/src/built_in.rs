@@ -37,10 +37,7 @@ pub fn write_built_in(to: &Path) -> Result<Vec<PathBuf>, PipelineError> {
     }
     for (name, file) in names.iter().zip(&files) {
         let content = BuiltIn::get(name).expect("the name was listed");
-        write_new(file, &content.data).map_err(|source| PipelineError::Write {
-            file: file.clone(),
-            source,
-        })?;
+        write_new(file, &content.data).map_err(|source| PipelineError::Write { file: file.clone(), source })?;
     }
     Ok(files)
 }
@@ -49,9 +46,5 @@ fn write_new(file: &Path, content: &[u8]) -> io::Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder)?;
     }
-    OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(file)?
-        .write_all(content)
+    OpenOptions::new().write(true).create_new(true).open(file)?.write_all(content)
 }

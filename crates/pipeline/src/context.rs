@@ -52,9 +52,8 @@ impl<'a> Context<'a> {
                 );
                 continue;
             };
-            let hint = did_you_mean(&name, self.variables.names()).unwrap_or_else(|| {
-                format!("declare it under `variables:`, or pass `--set {name}=...`")
-            });
+            let hint = did_you_mean(&name, self.variables.names())
+                .unwrap_or_else(|| format!("declare it under `variables:`, or pass `--set {name}=...`"));
             self.problem(line, format!("unknown variable `{name}`"), hint);
         }
         text
@@ -73,11 +72,7 @@ impl<'a> Context<'a> {
         match yaml::parse(&text) {
             Ok(node) => Some(node),
             Err(error) => {
-                self.problem(
-                    error.line,
-                    format!("this is not YAML: {}", error.message),
-                    None,
-                );
+                self.problem(error.line, format!("this is not YAML: {}", error.message), None);
                 None
             }
         }
@@ -92,19 +87,11 @@ impl<'a> Context<'a> {
             }
         };
         match String::from_utf8(bytes) {
-            Ok(text) => Some(
-                text.strip_prefix('\u{feff}')
-                    .map(str::to_owned)
-                    .unwrap_or(text),
-            ),
+            Ok(text) => Some(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text)),
             Err(error) => {
                 let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
                 let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count() as u64;
-                self.problem(
-                    line,
-                    "the text is not UTF-8",
-                    "save the file as UTF-8".to_owned(),
-                );
+                self.problem(line, "the text is not UTF-8", "save the file as UTF-8".to_owned());
                 None
             }
         }

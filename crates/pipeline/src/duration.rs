@@ -22,9 +22,7 @@ pub(crate) fn parse(text: &str) -> Option<Duration> {
             "d" => 86_400_000,
             _ => return None,
         };
-        total = total.checked_add(Duration::from_millis(
-            number.parse::<u64>().ok()?.checked_mul(millis)?,
-        ))?;
+        total = total.checked_add(Duration::from_millis(number.parse::<u64>().ok()?.checked_mul(millis)?))?;
         rest = after;
     }
     (!text.is_empty()).then_some(total)
@@ -36,31 +34,16 @@ mod tests {
 
     #[test]
     fn reads_numbers_with_units() {
-        for (text, millis) in [
-            ("0s", 0),
-            ("500ms", 500),
-            ("2m", 120_000),
-            ("1h30m", 5_400_000),
-            ("7d", 604_800_000),
-        ] {
+        for (text, millis) in [("0s", 0), ("500ms", 500), ("2m", 120_000), ("1h30m", 5_400_000), ("7d", 604_800_000)] {
             assert_eq!(parse(text), Some(Duration::from_millis(millis)), "{text}");
         }
     }
 
     #[test]
     fn refuses_everything_else() {
-        for text in [
-            "",
-            "2",
-            "m",
-            "2 m",
-            "-2m",
-            "2min",
-            "1.5h",
-            "2m3",
-            "99999999999999999999d",
-            "18446744073709551615d",
-        ] {
+        for text in
+            ["", "2", "m", "2 m", "-2m", "2min", "1.5h", "2m3", "99999999999999999999d", "18446744073709551615d"]
+        {
             assert_eq!(parse(text), None, "{text}");
         }
     }

@@ -34,13 +34,8 @@ pub(crate) struct Draft {
 
 /// The jobs that could be read, in the order of the file.
 pub(crate) fn read(node: Option<&Node>, targets: &Targets, context: Context<'_>) -> Vec<Job> {
-    let entries = node
-        .and_then(|node| fields::entries(node, "`jobs`", context))
-        .unwrap_or_default();
-    entries
-        .iter()
-        .filter_map(|(key, node)| read_job(key, node, targets, context))
-        .collect()
+    let entries = node.and_then(|node| fields::entries(node, "`jobs`", context)).unwrap_or_default();
+    entries.iter().filter_map(|(key, node)| read_job(key, node, targets, context)).collect()
 }
 
 fn read_job(key: &Key, node: &Node, targets: &Targets, context: Context<'_>) -> Option<Job> {
@@ -54,34 +49,19 @@ fn read_job(key: &Key, node: &Node, targets: &Targets, context: Context<'_>) -> 
     if let (Some(text), Some(node)) = (&schedule, read.get("schedule"))
         && !schedule::is_schedule(text)
     {
-        context.problem(
-            node.line,
-            format!("{what}: `{text}` is no schedule"),
-            schedule::FORM.to_owned(),
-        );
+        context.problem(node.line, format!("{what}: `{text}` is no schedule"), schedule::FORM.to_owned());
     }
-    let retries = read
-        .get("retries")
-        .and_then(|node| fields::count(node, &read.name_of("retries"), context));
+    let retries = read.get("retries").and_then(|node| fields::count(node, &read.name_of("retries"), context));
     let retry_delay = read_retry_delay(&read, &what, context);
     let tasks = read.require("tasks", context).and_then(|node| {
         let items = fields::list(node, &read.name_of("tasks"), context)?;
         if items.is_empty() {
             context.problem(node.line, format!("{what} has no tasks"), None);
         }
-        let drafts = items
-            .iter()
-            .flat_map(|item| read_task(item, &what, targets, context))
-            .collect();
+        let drafts = items.iter().flat_map(|item| read_task(item, &what, targets, context)).collect();
         order::resolve(drafts, &what, context)
     });
-    Some(Job {
-        name: key.name.clone(),
-        schedule,
-        retries: retries.unwrap_or(0),
-        retry_delay,
-        tasks: tasks?,
-    })
+    Some(Job { name: key.name.clone(), schedule, retries: retries.unwrap_or(0), retry_delay, tasks: tasks? })
 }
 
 fn read_retry_delay(job: &Fields<'_>, what: &str, context: Context<'_>) -> Duration {
@@ -92,11 +72,7 @@ fn read_retry_delay(job: &Fields<'_>, what: &str, context: Context<'_>) -> Durat
         return DEFAULT_RETRY_DELAY;
     };
     duration::parse(&text).unwrap_or_else(|| {
-        context.problem(
-            node.line,
-            format!("{what}: `{text}` is no duration"),
-            duration::FORM.to_owned(),
-        );
+        context.problem(node.line, format!("{what}: `{text}` is no duration"), duration::FORM.to_owned());
         DEFAULT_RETRY_DELAY
     })
 }
@@ -104,27 +80,17 @@ fn read_retry_delay(job: &Fields<'_>, what: &str, context: Context<'_>) -> Durat
 /// The tasks that an item of the list stands for: one, or with a pattern one for each name that fits.
 fn read_task(node: &Node, job: &str, targets: &Targets, context: Context<'_>) -> Vec<Draft> {
     let what = format!("{job}: a task");
-    let Some(read) = Fields::read(
-        node,
-        &what,
-        node.line,
-        &["clean", "query", "reconcile", "after"],
-        context,
-    ) else {
+    let Some(read) = Fields::read(node, &what, node.line, &["clean", "query", "reconcile", "after"], context) else {
         return Vec::new();
     };
-    let given: Vec<_> = KINDS
-        .iter()
-        .filter_map(|kind| Some((*kind, read.entry(kind)?)))
-        .collect();
+    let given: Vec<_> = KINDS.iter().filter_map(|kind| Some((*kind, read.entry(kind)?))).collect();
     let [(kind, (line, target))] = given[..] else {
-        let hint = "write `- clean: STREAM`, `- query: QUERY` or `- reconcile: STREAM`, each an item of its own".to_owned();
+        let hint =
+            "write `- clean: STREAM`, `- query: QUERY` or `- reconcile: STREAM`, each an item of its own".to_owned();
         context.problem(node.line, format!("{what} must do one thing"), hint);
         return Vec::new();
     };
-    let after = read
-        .get("after")
-        .map(|node| fields::texts(node, &read.name_of("after"), context));
+    let after = read.get("after").map(|node| fields::texts(node, &read.name_of("after"), context));
     let Some(target) = fields::text(target, &read.name_of(kind), context) else {
         return Vec::new();
     };
@@ -132,26 +98,15 @@ fn read_task(node: &Node, job: &str, targets: &Targets, context: Context<'_>) ->
         "query" => ("query", &targets.queries),
         _ => ("stream", &targets.streams),
     };
-    let names: Vec<_> = known
-        .iter()
-        .filter(|name| pattern::matches(&target, name))
-        .collect();
+    let names: Vec<_> = known.iter().filter(|name| pattern::matches(&target, name)).collect();
     if names.is_empty() && pattern::is_pattern(&target) {
-        context.problem(
-            line,
-            format!("{job}: `{kind}: \"{target}\"` fits no {thing}"),
-            None,
-        );
+        context.problem(line, format!("{job}: `{kind}: \"{target}\"` fits no {thing}"), None);
     } else if names.is_empty() {
         let hint = did_you_mean(&target, known.iter().map(String::as_str));
         context.problem(line, format!("{job}: unknown {thing} `{target}`"), hint);
     }
-    let draft = |name: &String| Draft {
-        name: format!("{kind}.{name}"),
-        work: work(kind, name),
-        line,
-        after: after.clone(),
-    };
+    let draft =
+        |name: &String| Draft { name: format!("{kind}.{name}"), work: work(kind, name), line, after: after.clone() };
     names.into_iter().map(draft).collect()
 }
 

@@ -5,29 +5,18 @@ pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let allowed = (name.chars().count() / 3).max(1);
     known
         .into_iter()
-        .map(|candidate| {
-            (
-                distance(&name.to_lowercase(), &candidate.to_lowercase()),
-                candidate,
-            )
-        })
+        .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
 /// A hint: the nearest of `known`, or all of them where none is near.
-pub(crate) fn did_you_mean<'a>(
-    name: &str,
-    known: impl IntoIterator<Item = &'a str> + Clone,
-) -> Option<String> {
+pub(crate) fn did_you_mean<'a>(name: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
     if let Some(candidate) = nearest(name, known.clone()) {
         return Some(format!("did you mean `{candidate}`?"));
     }
-    let all: Vec<String> = known
-        .into_iter()
-        .map(|candidate| format!("`{candidate}`"))
-        .collect();
+    let all: Vec<String> = known.into_iter().map(|candidate| format!("`{candidate}`")).collect();
     (!all.is_empty()).then(|| format!("known here: {}", all.join(", ")))
 }
 
@@ -65,10 +54,7 @@ mod tests {
 
     #[test]
     fn lists_all_where_none_is_near() {
-        assert_eq!(
-            did_you_mean("colour", ["a", "b"]).as_deref(),
-            Some("known here: `a`, `b`")
-        );
+        assert_eq!(did_you_mean("colour", ["a", "b"]).as_deref(), Some("known here: `a`, `b`"));
         assert_eq!(did_you_mean("colour", []), None);
     }
 

@@ -28,83 +28,45 @@ pub(crate) fn read(node: Option<&Node>, context: Context<'_>) -> Queries {
         let context = context.in_file(path);
         let name = name_of(path);
         if !is_sql_name(name) || !path.ends_with(".sql") {
-            let hint = "the answers are a table in SQL: use lower-case letters, digits and `_`, a letter first, and `.sql`";
-            context.problem(
-                None,
-                format!("query `{name}`: the name is not allowed"),
-                hint.to_owned(),
-            );
+            let hint =
+                "the answers are a table in SQL: use lower-case letters, digits and `_`, a letter first, and `.sql`";
+            context.problem(None, format!("query `{name}`: the name is not allowed"), hint.to_owned());
         }
-        if files[..number]
-            .iter()
-            .any(|earlier| name_of(earlier) == name)
-        {
-            context.problem(
-                None,
-                format!("there are two queries `{name}`"),
-                "rename one of the files".to_owned(),
-            );
+        if files[..number].iter().any(|earlier| name_of(earlier) == name) {
+            context.problem(None, format!("there are two queries `{name}`"), "rename one of the files".to_owned());
         }
         match sql::read_existing(context) {
             None => broken.push(name.to_owned()),
             Some(sql) => {
                 let header = read_header(&sql, context);
                 let title = header.title.unwrap_or_else(|| name.replace('_', " "));
-                ordered.push((
-                    header.order,
-                    Query {
-                        name: name.to_owned(),
-                        title,
-                        chart: header.chart,
-                        sql,
-                    },
-                ));
+                ordered.push((header.order, Query { name: name.to_owned(), title, chart: header.chart, sql }));
             }
         }
     }
     ordered.sort_by(|(a, query), (b, other)| a.cmp(b).then_with(|| query.name.cmp(&other.name)));
     let valid: Vec<Query> = ordered.into_iter().map(|(_, query)| query).collect();
-    let names = valid
-        .iter()
-        .map(|query| query.name.clone())
-        .chain(broken)
-        .collect();
+    let names = valid.iter().map(|query| query.name.clone()).chain(broken).collect();
     Queries { valid, names }
 }
 
 fn name_of(path: &str) -> &str {
-    path.rsplit('/')
-        .next()
-        .unwrap_or(path)
-        .trim_end_matches(".sql")
+    path.rsplit('/').next().unwrap_or(path).trim_end_matches(".sql")
 }
 
 /// The files that `node` names by path or by a pattern such as `queries/*.sql`, each once, in its order. Notes a name
 /// without a file; where `node` is left out, `default` may find none.
-pub(crate) fn files(
-    node: Option<&Node>,
-    what: &str,
-    default: &str,
-    context: Context<'_>,
-) -> Vec<String> {
+pub(crate) fn files(node: Option<&Node>, what: &str, default: &str, context: Context<'_>) -> Vec<String> {
     let Some(node) = node else {
         return expand(default, context).unwrap_or_default();
     };
     let mut files: Vec<String> = Vec::new();
     for (line, path) in fields::texts(node, what, context) {
-        let found = if sql::is_inside(&path) {
-            expand(&path, context)
-        } else {
-            None
-        };
+        let found = if sql::is_inside(&path) { expand(&path, context) } else { None };
         match found {
             None => {
                 let hint = format!("name files, or a pattern such as `{default}`");
-                context.problem(
-                    line,
-                    format!("{what}: `{path}` is no path in the pipeline folder"),
-                    hint,
-                );
+                context.problem(line, format!("{what}: `{path}` is no path in the pipeline folder"), hint);
             }
             Some(found) if found.is_empty() => {
                 context.problem(line, format!("{what}: there is no file `{path}`"), None);
@@ -127,26 +89,12 @@ fn expand(path: &str, context: Context<'_>) -> Option<Vec<String>> {
     }
     match context.folder.list(folder) {
         Ok(names) => {
-            let prefix = if folder.is_empty() {
-                String::new()
-            } else {
-                format!("{folder}/")
-            };
+            let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
             let fits = |file: &String| pattern::matches(name, file) && !file.starts_with('.');
-            Some(
-                names
-                    .into_iter()
-                    .filter(fits)
-                    .map(|file| format!("{prefix}{file}"))
-                    .collect(),
-            )
+            Some(names.into_iter().filter(fits).map(|file| format!("{prefix}{file}")).collect())
         }
         Err(error) => {
-            context.problem(
-                None,
-                format!("the folder `{folder}` cannot be listed: {error}"),
-                None,
-            );
+            context.problem(None, format!("the folder `{folder}` cannot be listed: {error}"), None);
             Some(Vec::new())
         }
     }
@@ -161,15 +109,9 @@ struct Header {
 
 /// Reads `-- key: value` in the comment lines before the SQL; other comments are prose.
 fn read_header(sql: &TextFile, context: Context<'_>) -> Header {
-    let mut header = Header {
-        title: None,
-        chart: None,
-        order: u32::MAX,
-    };
+    let mut header = Header { title: None, chart: None, order: u32::MAX };
     let comments = sql.text.lines().map(str::trim).zip(1_u64..);
-    for (comment, line) in
-        comments.take_while(|(line, _)| line.is_empty() || line.starts_with("--"))
-    {
+    for (comment, line) in comments.take_while(|(line, _)| line.is_empty() || line.starts_with("--")) {
         let Some((key, value)) = comment.trim_start_matches('-').split_once(':') else {
             continue;
         };
@@ -180,19 +122,11 @@ fn read_header(sql: &TextFile, context: Context<'_>) -> Header {
             "chart" => header.chart = read_chart(value, line, context),
             "order" => match value.parse() {
                 Ok(order) => header.order = order,
-                Err(_) => context.problem(
-                    line,
-                    format!("`order` must be a whole number from 0, not `{value}`"),
-                    None,
-                ),
+                Err(_) => context.problem(line, format!("`order` must be a whole number from 0, not `{value}`"), None),
             },
             _ => {
                 if let Some(meant) = nearest(key, HEADER_KEYS) {
-                    context.problem(
-                        line,
-                        format!("unknown key `{key}`"),
-                        format!("did you mean `{meant}`?"),
-                    );
+                    context.problem(line, format!("unknown key `{key}`"), format!("did you mean `{meant}`?"));
                 }
             }
         }
@@ -208,11 +142,7 @@ fn read_chart(text: &str, line: u64, context: Context<'_>) -> Option<Chart> {
         Some("line") => ChartKind::Line,
         other => {
             let other = other.unwrap_or_default();
-            context.problem(
-                line,
-                format!("unknown form of chart `{other}`"),
-                did_you_mean(other, ["bar", "line"]),
-            );
+            context.problem(line, format!("unknown form of chart `{other}`"), did_you_mean(other, ["bar", "line"]));
             return None;
         }
     };
@@ -224,7 +154,8 @@ fn read_chart(text: &str, line: u64, context: Context<'_>) -> Option<Chart> {
             "y" => &mut y,
             "group" => &mut group,
             _ => {
-                let hint = "write a chart as `bar x=COLUMN y=COLUMN group=COLUMN`, `group` only where needed".to_owned();
+                let hint =
+                    "write a chart as `bar x=COLUMN y=COLUMN group=COLUMN`, `group` only where needed".to_owned();
                 context.problem(line, format!("chart: unknown key `{name}`"), hint);
                 continue;
             }
@@ -235,17 +166,8 @@ fn read_chart(text: &str, line: u64, context: Context<'_>) -> Option<Chart> {
     }
     for (name, missing) in [("x", x.is_none()), ("y", y.is_none())] {
         if missing {
-            context.problem(
-                line,
-                format!("chart: `{name}` is missing"),
-                format!("add `{name}=COLUMN`"),
-            );
+            context.problem(line, format!("chart: `{name}` is missing"), format!("add `{name}=COLUMN`"));
         }
     }
-    Some(Chart {
-        kind,
-        x: x?,
-        y: y?,
-        group,
-    })
+    Some(Chart { kind, x: x?, y: y?, group })
 }

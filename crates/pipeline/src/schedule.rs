@@ -17,8 +17,7 @@ pub(crate) fn is_schedule(text: &str) -> bool {
 
 fn is_cron(text: &str) -> bool {
     let fields: Vec<&str> = text.split_ascii_whitespace().collect();
-    let fits =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | ',' | '-' | '/' | '?' | '#');
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '*' | ',' | '-' | '/' | '?' | '#');
     fields.len() == 5 && fields.iter().all(|field| field.chars().all(fits))
 }
 
@@ -28,30 +27,16 @@ mod tests {
 
     #[test]
     fn takes_the_forms_that_the_hint_names() {
-        for text in [
-            "@daily",
-            "@every 10m",
-            "@every 1h30m",
-            "30 4 * * 1-5",
-            "*/5 0,12 1 JAN MON#2",
-        ] {
+        for text in ["@daily", "@every 10m", "@every 1h30m", "30 4 * * 1-5", "*/5 0,12 1 JAN MON#2"] {
             assert!(is_schedule(text), "{text}");
         }
     }
 
     #[test]
     fn refuses_other_forms() {
-        for text in [
-            "",
-            "daily",
-            "@dayly",
-            "@every",
-            "@every 0s",
-            "@every tomorrow",
-            "* * * *",
-            "* * * * * *",
-            "4 € * * *",
-        ] {
+        for text in
+            ["", "daily", "@dayly", "@every", "@every 0s", "@every tomorrow", "* * * *", "* * * * * *", "4 € * * *"]
+        {
             assert!(!is_schedule(text), "{text}");
         }
     }

@@ -7,22 +7,14 @@ use crate::context::Context;
 
 /// Whether `path` stays inside the pipeline folder and has the one form that all systems understand.
 pub(crate) fn is_inside(path: &str) -> bool {
-    !path.contains('\\')
-        && Path::new(path)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
+    !path.contains('\\') && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// The SQL file at `path`. `line` is where the file that is being read names it.
 pub(crate) fn read(path: &str, line: u64, context: Context<'_>) -> Option<TextFile> {
     if !is_inside(path) {
-        let hint =
-            "write the path relative to the pipeline folder, as in `streams/pin.sql`".to_owned();
-        context.problem(
-            line,
-            format!("`{path}` is outside of the pipeline folder"),
-            hint,
-        );
+        let hint = "write the path relative to the pipeline folder, as in `streams/pin.sql`".to_owned();
+        context.problem(line, format!("`{path}` is outside of the pipeline folder"), hint);
         return None;
     }
     match context.folder.read(path) {
@@ -43,10 +35,7 @@ pub(crate) fn read_existing(context: Context<'_>) -> Option<TextFile> {
         context.problem(None, "the file holds no SQL", "write a `SELECT`".to_owned());
         return None;
     }
-    Some(TextFile {
-        path: context.file.into(),
-        text,
-    })
+    Some(TextFile { path: context.file.into(), text })
 }
 
 fn same_folder_hint(path: &str, context: Context<'_>) -> Option<String> {
@@ -81,13 +70,7 @@ mod tests {
     #[test]
     fn a_path_stays_in_the_folder() {
         assert!(is_inside("streams/pin.sql") && is_inside("a.sql"));
-        for path in [
-            "../a.sql",
-            "/a.sql",
-            "streams/../../a.sql",
-            "streams\\a.sql",
-            "./a.sql",
-        ] {
+        for path in ["../a.sql", "/a.sql", "streams/../../a.sql", "streams\\a.sql", "./a.sql"] {
             assert!(!is_inside(path), "{path}");
         }
     }

@@ -20,41 +20,25 @@ pub(crate) fn read(node: &Node, context: Context<'_>) -> Vec<Stream> {
         return Vec::new();
     };
     if entries.is_empty() {
-        context.problem(
-            node.line,
-            "`streams` is empty: a pipeline needs at least one stream",
-            None,
-        );
+        context.problem(node.line, "`streams` is empty: a pipeline needs at least one stream", None);
     }
     let mut claims = Claims::default();
-    let streams = entries
-        .iter()
-        .filter_map(|(key, node)| read_stream(key, node, &mut claims, context))
-        .collect();
+    let streams = entries.iter().filter_map(|(key, node)| read_stream(key, node, &mut claims, context)).collect();
     claims.report(context);
     streams
 }
 
-fn read_stream(
-    key: &Key,
-    node: &Node,
-    claims: &mut Claims,
-    context: Context<'_>,
-) -> Option<Stream> {
+fn read_stream(key: &Key, node: &Node, claims: &mut Claims, context: Context<'_>) -> Option<Stream> {
     let what = format!("stream `{}`", key.name);
     if !is_sql_name(&key.name) {
-        let hint =
-            "a stream is a table in SQL: use lower-case letters, digits and `_`, a letter first"
-                .to_owned();
+        let hint = "a stream is a table in SQL: use lower-case letters, digits and `_`, a letter first".to_owned();
         context.problem(key.line, format!("{what}: the name is not allowed"), hint);
     }
     let read = Fields::read(node, &what, key.line, &KEYS, context)?;
     // Each part is read before any is asked for, so that all their problems are noted.
     let batch = read_lane(Lane::Batch, &read, &key.name, claims, context);
     let stream = read_lane(Lane::Stream, &read, &key.name, claims, context);
-    let schema = read
-        .require("schema", context)
-        .and_then(|node| read_schema(node, &read.name_of("schema"), context));
+    let schema = read.require("schema", context).and_then(|node| read_schema(node, &read.name_of("schema"), context));
     let clean = read.require("clean", context).and_then(|node| {
         let path = fields::text(node, &read.name_of("clean"), context)?;
         sql::read(&path, node.line, context)
@@ -67,14 +51,7 @@ fn read_stream(
         }
         _ => read.optional_text("key", context),
     };
-    Some(Stream {
-        name: key.name.clone(),
-        batch: batch?,
-        stream: stream?,
-        key: column,
-        schema: schema?,
-        clean: clean?,
-    })
+    Some(Stream { name: key.name.clone(), batch: batch?, stream: stream?, key: column, schema: schema?, clean: clean? })
 }
 
 fn read_lane(
@@ -101,26 +78,16 @@ fn read_lane(
         }
     });
     let (table, line) = match read.get("table") {
-        Some(node) => (
-            fields::text(node, &read.name_of("table"), context)?,
-            node.line,
-        ),
+        Some(node) => (fields::text(node, &read.name_of("table"), context)?, node.line),
         None => (name.to_owned(), node.line),
     };
     if !is_folder_name(&table) {
         let hint = "a table is a folder: use letters, digits, `_` and `-`".to_owned();
-        context.problem(
-            line,
-            format!("{what}: `{table}` is no name of a table"),
-            hint,
-        );
+        context.problem(line, format!("{what}: `{table}` is no name of a table"), hint);
         return None;
     }
     claims.table(lane, &table, name, line);
-    Some(LaneSpec {
-        topic: topic?,
-        table,
-    })
+    Some(LaneSpec { topic: topic?, table })
 }
 
 fn read_schema(node: &Node, what: &str, context: Context<'_>) -> Option<Vec<Field>> {
@@ -130,55 +97,28 @@ fn read_schema(node: &Node, what: &str, context: Context<'_>) -> Option<Vec<Fiel
         return None;
     }
     for (number, (key, _)) in entries.iter().enumerate() {
-        let twin = |earlier: &Key| {
-            earlier.name != key.name && earlier.name.eq_ignore_ascii_case(&key.name)
-        };
+        let twin = |earlier: &Key| earlier.name != key.name && earlier.name.eq_ignore_ascii_case(&key.name);
         if let Some((earlier, _)) = entries[..number].iter().find(|(earlier, _)| twin(earlier)) {
-            let message = format!(
-                "{what}: `{}` and `{}` are one column in SQL",
-                earlier.name, key.name
-            );
+            let message = format!("{what}: `{}` and `{}` are one column in SQL", earlier.name, key.name);
             context.problem(key.line, message, "keep one of them".to_owned());
         }
     }
     // `collect` into an option would stop at the first bad field.
-    let fields: Vec<_> = entries
-        .iter()
-        .map(|(key, node)| read_field(key, node, what, context))
-        .collect();
+    let fields: Vec<_> = entries.iter().map(|(key, node)| read_field(key, node, what, context)).collect();
     fields.into_iter().collect()
 }
 
 fn read_field(key: &Key, node: &Node, schema: &str, context: Context<'_>) -> Option<Field> {
     let what = format!("{schema}: field `{}`", key.name);
-    let plain = Field {
-        name: key.name.clone(),
-        kind: FieldType::String,
-        required: false,
-        wrong_type: WrongType::default(),
-    };
+    let plain =
+        Field { name: key.name.clone(), kind: FieldType::String, required: false, wrong_type: WrongType::default() };
     if !matches!(node.value, Value::Mapping(_)) {
-        return Some(Field {
-            kind: read_type(node, &what, context)?,
-            ..plain
-        });
+        return Some(Field { kind: read_type(node, &what, context)?, ..plain });
     }
-    let read = Fields::read(
-        node,
-        &what,
-        key.line,
-        &["type", "required", "wrong_type"],
-        context,
-    )?;
-    let kind = read
-        .require("type", context)
-        .and_then(|node| read_type(node, &what, context));
-    let required = read
-        .get("required")
-        .and_then(|node| fields::boolean(node, &read.name_of("required"), context));
-    let wrong_type = read
-        .get("wrong_type")
-        .and_then(|node| read_wrong_type(node, &what, context));
+    let read = Fields::read(node, &what, key.line, &["type", "required", "wrong_type"], context)?;
+    let kind = read.require("type", context).and_then(|node| read_type(node, &what, context));
+    let required = read.get("required").and_then(|node| fields::boolean(node, &read.name_of("required"), context));
+    let wrong_type = read.get("wrong_type").and_then(|node| read_wrong_type(node, &what, context));
     Some(Field {
         kind: kind?,
         required: required.unwrap_or(plain.required),
@@ -195,11 +135,7 @@ fn read_type(node: &Node, what: &str, context: Context<'_>) -> Option<FieldType>
         "double" => FieldType::Double,
         "boolean" => FieldType::Boolean,
         _ => {
-            context.problem(
-                node.line,
-                format!("{what}: unknown type `{name}`"),
-                type_hint(&name),
-            );
+            context.problem(node.line, format!("{what}: unknown type `{name}`"), type_hint(&name));
             return None;
         }
     };
@@ -214,10 +150,7 @@ fn type_hint(name: &str) -> Option<String> {
         "float" | "real" | "decimal" | "numeric" | "number" | "float64" | "f64" => "double",
         "bool" => "boolean",
         "timestamp" | "datetime" | "date" | "time" => {
-            return Some(
-                "take it as `string` and read it with `try_to_timestamp(...)` in the `SELECT`"
-                    .to_owned(),
-            );
+            return Some("take it as `string` and read it with `try_to_timestamp(...)` in the `SELECT`".to_owned());
         }
         other => return did_you_mean(other, TYPES),
     };
@@ -234,11 +167,7 @@ fn read_wrong_type(node: &Node, what: &str, context: Context<'_>) -> Option<Wron
         "null" => Some(WrongType::Null),
         other => {
             let hint = did_you_mean(other, ["dead", "null"]);
-            context.problem(
-                node.line,
-                format!("{what}: unknown `wrong_type` `{other}`"),
-                hint,
-            );
+            context.problem(node.line, format!("{what}: unknown `wrong_type` `{other}`"), hint);
             None
         }
     }

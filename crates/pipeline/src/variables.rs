@@ -30,11 +30,7 @@ pub(crate) struct Unresolved {
 
 impl<'a> Variables<'a> {
     pub(crate) fn new(defaults: BTreeMap<String, String>, overrides: &'a Overrides) -> Self {
-        Self {
-            defaults,
-            overrides,
-            asked: RefCell::default(),
-        }
+        Self { defaults, overrides, asked: RefCell::default() }
     }
 
     /// `text` with each `${name}` replaced by its value and each `$${` by `${`.
@@ -59,10 +55,7 @@ impl<'a> Variables<'a> {
             };
             match self.value(&after[..end]) {
                 Some(value) => done.push_str(value),
-                None => unresolved.push(Unresolved {
-                    name: Some(after[..end].to_owned()),
-                    line,
-                }),
+                None => unresolved.push(Unresolved { name: Some(after[..end].to_owned()), line }),
             }
             rest = &after[end + 1..];
         }
@@ -72,39 +65,26 @@ impl<'a> Variables<'a> {
 
     /// The names that have a value in the pipeline or through `--set`, for hints.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> + Clone {
-        self.defaults
-            .keys()
-            .chain(self.overrides.set.keys())
-            .map(String::as_str)
+        self.defaults.keys().chain(self.overrides.set.keys()).map(String::as_str)
     }
 
     /// The names that `--set` gave and that nothing in the folder declares or asks for.
     pub(crate) fn unknown_settings(&self) -> Vec<String> {
         let asked = self.asked.borrow();
         let known = |name: &String| self.defaults.contains_key(name) || asked.contains(name);
-        self.overrides
-            .set
-            .keys()
-            .filter(|name| !known(name))
-            .cloned()
-            .collect()
+        self.overrides.set.keys().filter(|name| !known(name)).cloned().collect()
     }
 
     /// Each declared variable and each one that `--set` gave, with its value. What comes from the environment under a
     /// name that the pipeline does not declare is left out: it may be a secret.
     pub(crate) fn resolved(&self) -> BTreeMap<String, String> {
-        self.names()
-            .filter_map(|name| Some((name.to_owned(), self.value(name)?.to_owned())))
-            .collect()
+        self.names().filter_map(|name| Some((name.to_owned(), self.value(name)?.to_owned()))).collect()
     }
 
     fn value(&self, name: &str) -> Option<&str> {
         self.asked.borrow_mut().insert(name.to_owned());
         let Overrides { set, environment } = self.overrides;
-        set.get(name)
-            .or_else(|| environment.get(name))
-            .or_else(|| self.defaults.get(name))
-            .map(String::as_str)
+        set.get(name).or_else(|| environment.get(name)).or_else(|| self.defaults.get(name)).map(String::as_str)
     }
 }
 
@@ -117,40 +97,23 @@ mod tests {
     use super::*;
 
     fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
     fn a_setting_wins_over_the_environment_and_that_over_the_default() {
-        let overrides = Overrides {
-            set: map(&[("a", "set")]),
-            environment: map(&[("a", "env"), ("b", "env"), ("d", "env")]),
-        };
-        let variables = Variables::new(
-            map(&[("a", "default"), ("b", "default"), ("c", "default")]),
-            &overrides,
-        );
-        assert_eq!(
-            variables.substitute("${a} ${b} ${c} ${d}"),
-            ("set env default env".to_owned(), vec![])
-        );
-        assert_eq!(
-            variables.resolved(),
-            map(&[("a", "set"), ("b", "env"), ("c", "default")])
-        );
+        let overrides =
+            Overrides { set: map(&[("a", "set")]), environment: map(&[("a", "env"), ("b", "env"), ("d", "env")]) };
+        let variables = Variables::new(map(&[("a", "default"), ("b", "default"), ("c", "default")]), &overrides);
+        assert_eq!(variables.substitute("${a} ${b} ${c} ${d}"), ("set env default env".to_owned(), vec![]));
+        assert_eq!(variables.resolved(), map(&[("a", "set"), ("b", "env"), ("c", "default")]));
     }
 
     #[test]
     fn a_dollar_escapes_and_a_value_is_not_read_again() {
         let overrides = Overrides::default();
         let variables = Variables::new(map(&[("a", "${a}")]), &overrides);
-        assert_eq!(
-            variables.substitute("$${a} ${a} $ {a} a$"),
-            ("${a} ${a} $ {a} a$".to_owned(), vec![])
-        );
+        assert_eq!(variables.substitute("$${a} ${a} $ {a} a$"), ("${a} ${a} $ {a} a$".to_owned(), vec![]));
     }
 
     #[test]
@@ -158,17 +121,14 @@ mod tests {
         let overrides = Overrides::default();
         let variables = Variables::new(BTreeMap::new(), &overrides);
         let (_, unresolved) = variables.substitute("one\n${b}\n${");
-        let expected =
-            [(Some("b".to_owned()), 1), (None, 2)].map(|(name, line)| Unresolved { name, line });
+        let expected = [(Some("b".to_owned()), 1), (None, 2)].map(|(name, line)| Unresolved { name, line });
         assert_eq!(unresolved, expected);
     }
 
     #[test]
     fn a_setting_that_nothing_asks_for_is_unknown() {
-        let overrides = Overrides {
-            set: map(&[("declared", ""), ("asked", ""), ("typo", "")]),
-            environment: BTreeMap::new(),
-        };
+        let overrides =
+            Overrides { set: map(&[("declared", ""), ("asked", ""), ("typo", "")]), environment: BTreeMap::new() };
         let variables = Variables::new(map(&[("declared", "")]), &overrides);
         variables.substitute("${asked}");
         assert_eq!(variables.unknown_settings(), ["typo"]);

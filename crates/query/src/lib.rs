@@ -1,1 +1,26 @@
-//! Placeholder.
+//! Answers SQL on the tables of a node: `batch.*`, `stream.*`, `dead.*`, `result.*` (Delta tables) and `system.*` (what the
+//! node says of itself). Reads only; opens a table when a query names it first; stays within [`QueryLimits`].
+//!
+//! [`QueryEngine::reconcile`] proves that the two lanes of a stream hold the same rows.
+
+mod answer;
+mod catalog;
+mod delta;
+mod engine;
+mod error;
+mod hint;
+mod limits;
+mod read_only;
+mod reconcile;
+mod render;
+mod result_table;
+mod row_digest;
+mod system;
+
+pub use answer::Answer;
+pub use engine::QueryEngine;
+pub use error::QueryError;
+pub use limits::QueryLimits;
+pub use reconcile::{Difference, Reconciliation, Sample};
+pub use result_table::{RUN_ID, RUN_TIME};
+pub use system::SystemTables;

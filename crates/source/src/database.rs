@@ -120,8 +120,9 @@ impl Dialect {
     /// A name as a quoted identifier.
     pub(crate) fn quote(self, name: &str) -> String {
         match self {
-            Dialect::MySql => format!("`{}`", name.replace('`', "``")),
-            Dialect::Sqlite | Dialect::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),
+            // SQLite takes MySQL's quotes too; an unknown name in double quotes it would take for a text.
+            Dialect::MySql | Dialect::Sqlite => format!("`{}`", name.replace('`', "``")),
+            Dialect::Postgres => format!("\"{}\"", name.replace('"', "\"\"")),
         }
     }
 

@@ -172,3 +172,28 @@ impl Draws {
 fn parse_link(json: &str) -> Option<i64> {
     json.trim_matches('"').parse().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::address::Address;
+
+    #[tokio::test]
+    async fn of_more_links_than_are_held_each_is_kept_with_the_same_chance() {
+        let folder = tempfile::tempdir().unwrap();
+        let address = Address::sqlite(&folder.path().join("many.db"));
+        let database = Database::connect_or_create(&address).await.unwrap();
+        let fill = "CREATE TABLE many (id BIGINT); WITH RECURSIVE n(id) AS \
+                    (SELECT 0 UNION ALL SELECT id + 1 FROM n WHERE id < 9999) INSERT INTO many SELECT id FROM n";
+        database.for_each_row(fill.into(), |_| Ok(())).await.unwrap();
+        let table = LinkedTable { name: "many".into(), link: "id".into(), stream: "s".into() };
+        let links = database.links(&table, 1_000, &mut Chance::new(1, 0)).await.unwrap();
+        assert_eq!(links.len(), 1_000);
+        assert_eq!(links.iter().collect::<BTreeSet<_>>().len(), 1_000, "none is kept twice");
+        let upper_half = links.iter().filter(|link| **link >= 5_000).count();
+        assert!((430..570).contains(&upper_half), "{upper_half} of 1,000 from the upper half");
+        let all = database.links(&table, 10_000, &mut Chance::new(1, 0)).await.unwrap();
+        assert_eq!(all, (0..10_000).collect::<Vec<i64>>());
+    }
+}

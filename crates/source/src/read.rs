@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use sqlx::mysql::MySqlRow;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{AssertSqlSafe, Column, Executor, Row, TypeInfo, ValueRef};
+use sqlx::{AssertSqlSafe, Column, Executor, MySql, Row, Type, TypeInfo, ValueRef};
 
 use crate::database::{Database, Pool};
 
@@ -118,14 +118,17 @@ impl EventRow for MySqlRow {
         }
         let bytes: &[u8] = self.try_get_unchecked(index)?;
         let kind = value.type_info();
-        let kind = kind.name().trim_end_matches(" UNSIGNED");
-        match kind {
+        // By name a text with a `_bin` collation (MariaDB's JSON is one) is binary; only the collation tells.
+        let is_text = <str as Type<MySql>>::compatible(&kind);
+        match kind.name().trim_end_matches(" UNSIGNED") {
             // `BOOLEAN` is what sqlx calls TINYINT(1), which MySQL's clients read as a number.
             "BOOLEAN" | "TINYINT" | "SMALLINT" | "MEDIUMINT" | "INT" | "BIGINT" | "YEAR" => {
                 write_number(bytes, true, json)
             }
             "FLOAT" | "DOUBLE" => write_number(bytes, false, json),
-            "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT" | "GEOMETRY" => {
+            "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" | "BIT" | "GEOMETRY"
+                if !is_text =>
+            {
                 write_bytes(bytes, json);
             }
             _ => write_text(&String::from_utf8_lossy(bytes), json),

@@ -165,6 +165,7 @@ fn what_is_wrong_is_refused_with_its_line_and_a_hint() {
         ("rows: many\ntables: {}\n", 1, ""),
         ("rows: [\n", 0, ""),
         ("rows: 1\nlists: { a: [] }\ntables: {}\n", 2, "the list `a` is empty"),
+        ("rows: 1\nlists: { a: [[1]] }\ntables: {}\n", 2, "expected a text, a number or null"),
         ("rows: 1\nlists: { a: [true] }\ntables: {}\n", 2, "the list `a` holds a boolean"),
         (
             "rows: 1\ntables:\n  t: { stream: s, link: id, columns: { x: { type: bigint, make: { sequence: 0 } } } }\n",

@@ -269,7 +269,11 @@ impl Table {
         Ok(())
     }
 
-    async fn reload(&mut self) -> Result<(), TableError> {
+    /// Reads anew what the table holds: after a commit whose outcome is not known.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub async fn reload(&mut self) -> Result<(), TableError> {
         self.progress.clear();
         self.table.update_state().await.map_err(|e| delta("read", &self.name, e))
     }

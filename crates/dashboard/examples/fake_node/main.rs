@@ -47,7 +47,8 @@ impl FakeNode {
     fn run_since(&self, started: Timestamp) -> RunView {
         let elapsed = i64::try_from(WallClock.now().since(started).as_millis()).unwrap_or(i64::MAX);
         let names = ["clean.order", "clean.visit", "clean.review"].map(str::to_owned).into_iter();
-        let names: Vec<String> = names.chain(answers::all(0).into_iter().map(|a| format!("query.{}", a.name))).collect();
+        let names: Vec<String> =
+            names.chain(answers::all(0).into_iter().map(|a| format!("query.{}", a.name))).collect();
         let tasks = names.iter().enumerate().map(|(index, name)| task(index, name, started.as_millis(), elapsed));
         let tasks: Vec<TaskView> = tasks.collect();
         let ended_ms = tasks.last().and_then(|last| last.ended_ms);

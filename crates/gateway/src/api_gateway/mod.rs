@@ -133,9 +133,7 @@ async fn operate(call: &Call, body: Body) -> Result<Response, ApiGatewayError> {
             kinesis.delete_stream(&stream).await?;
             Ok(reply::empty())
         }
-        Operation::PutRecord(stream) => {
-            Ok(json_reply(&kinesis.put_record(&stream, put_body::record(&body)?).await?))
-        }
+        Operation::PutRecord(stream) => Ok(json_reply(&kinesis.put_record(&stream, put_body::record(&body)?).await?)),
         Operation::PutRecords(stream) => {
             Ok(json_reply(&kinesis.put_records(&stream, put_body::records(&body)?).await?))
         }
@@ -151,7 +149,8 @@ async fn operate(call: &Call, body: Body) -> Result<Response, ApiGatewayError> {
 
 /// No type is JSON; any other than JSON has no template.
 fn check_content(headers: &HeaderMap) -> Result<(), ApiGatewayError> {
-    let essence = |value: &str| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json");
+    let essence =
+        |value: &str| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json");
     let json = headers.get(CONTENT_TYPE).is_none_or(|value| value.to_str().is_ok_and(essence));
     let plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
     if json && plain { Ok(()) } else { Err(ApiGatewayError::UnsupportedMediaType) }

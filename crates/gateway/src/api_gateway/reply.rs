@@ -23,12 +23,12 @@ pub(super) fn empty() -> Response {
 
 /// Adds the ids of the request, which came at `started`.
 pub(super) fn identify(response: &mut Response, id: RequestId, started: Timestamp) {
-    let hex: String = id.as_bytes()[..12].iter().map(|byte| format!("{byte:02x}")).collect();
+    let twelve_bytes = u128::from_be_bytes(*id.as_bytes()) >> 32;
     let seconds = u32::try_from(started.as_millis() / 1_000).unwrap_or_default();
     let ids = [
         ("x-amzn-requestid", id.to_string()),
         ("x-amz-apigw-id", BASE64.encode(&id.as_bytes()[..11])),
-        ("x-amzn-trace-id", format!("Root=1-{seconds:08x}-{hex}")),
+        ("x-amzn-trace-id", format!("Root=1-{seconds:08x}-{twelve_bytes:024x}")),
     ];
     for (name, value) in ids {
         if let Ok(value) = HeaderValue::try_from(value) {

@@ -126,13 +126,12 @@ mod tests {
         assert_eq!(format("Application/vnd.kafka.json.v2+JSON ; charset=utf-8"), Some(EmbeddedFormat::Json));
         assert_eq!(format("application/vnd.kafka.binary.v2+json"), Some(EmbeddedFormat::Binary));
         assert_eq!(format("application/vnd.kafka.avro.v2+json"), Some(EmbeddedFormat::Schema));
-        for other in ["application/json", V2, "application/vnd.kafka.string.v2+json", "application/vnd.kafka.json.v1+json", ""] {
+        for other in
+            ["application/json", V2, "application/vnd.kafka.string.v2+json", "application/vnd.kafka.json.v1+json", ""]
+        {
             assert_eq!(format(other), None, "{other}");
         }
         assert_eq!(embedded_format(None, true), None);
-        assert_eq!(
-            embedded_format(Some(&HeaderValue::from_static(PLAIN_JSON)), true),
-            Some(EmbeddedFormat::Json)
-        );
+        assert_eq!(embedded_format(Some(&HeaderValue::from_static(PLAIN_JSON)), true), Some(EmbeddedFormat::Json));
     }
 }

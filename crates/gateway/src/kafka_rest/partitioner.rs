@@ -87,7 +87,9 @@ mod tests {
 
     #[test]
     fn a_key_has_kafkas_partition() {
-        for (key, partitions, partition) in [("\"user-1\"", 3, 1), ("\"user-1\"", 12, 10), ("abc", 3, 0), ("abc", 12, 3)] {
+        for (key, partitions, partition) in
+            [("\"user-1\"", 3, 1), ("\"user-1\"", 12, 10), ("abc", 3, 0), ("abc", 12, 3)]
+        {
             assert_eq!(partition_of_key(key.as_bytes(), partitions), Partition(partition), "{key} of {partitions}");
         }
     }

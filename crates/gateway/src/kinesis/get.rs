@@ -68,7 +68,11 @@ impl Kinesis {
         constraints.not_null(request.kind.as_ref(), "shardIteratorType");
         if let Some(kind) = request.kind.as_ref().filter(|kind| !ITERATOR_TYPES.contains(&kind.as_str())) {
             let types = ITERATOR_TYPES.join(", ");
-            constraints.broken(kind, "shardIteratorType", format_args!("Member must satisfy enum value set: [{types}]"));
+            constraints.broken(
+                kind,
+                "shardIteratorType",
+                format_args!("Member must satisfy enum value set: [{types}]"),
+            );
         }
         let stream = stream_name::note(stream, &mut constraints);
         constraints.check()?;

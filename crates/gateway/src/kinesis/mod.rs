@@ -49,14 +49,12 @@ impl Kinesis {
     /// What a failure of the log is in Kinesis.
     fn error(&self, stream: &TopicName, failure: LogError) -> KinesisError {
         match failure {
-            LogError::UnknownTopic(_) => KinesisError::ResourceNotFound(format!(
-                "Stream {stream} under account {} not found.",
-                self.account()
-            )),
-            LogError::TopicExists(_) => KinesisError::ResourceInUse(format!(
-                "Stream {stream} under account {} already exists.",
-                self.account()
-            )),
+            LogError::UnknownTopic(_) => {
+                KinesisError::ResourceNotFound(format!("Stream {stream} under account {} not found.", self.account()))
+            }
+            LogError::TopicExists(_) => {
+                KinesisError::ResourceInUse(format!("Stream {stream} under account {} already exists.", self.account()))
+            }
             LogError::InvalidConfig { .. } | LogError::RecordTooLarge { .. } => {
                 KinesisError::InvalidArgument(failure.to_string())
             }

@@ -66,9 +66,10 @@ impl Kinesis {
         let shards: Vec<Partition> = records.iter().map(|(shard, _)| *shard).collect();
         let appended = append::append(&self.backend.log, &self.metrics, topic.name.clone(), records).await;
         match appended {
-            Ok(appended) => appended.first().map(|at| placed(&topic, at)).ok_or_else(|| {
-                KinesisError::ServiceUnavailable("the log did not say where the record is".to_owned())
-            }),
+            Ok(appended) => appended
+                .first()
+                .map(|at| placed(&topic, at))
+                .ok_or_else(|| KinesisError::ServiceUnavailable("the log did not say where the record is".to_owned())),
             Err(LogError::Overloaded { retry_after, .. }) => Err(KinesisError::ProvisionedThroughputExceeded {
                 message: self.rate_exceeded(&topic.name, shards.first().copied().unwrap_or_default()),
                 retry_after,

@@ -121,8 +121,9 @@ mod tests {
     #[test]
     fn numbers_grow_with_the_offset_whatever_the_time() {
         let start = SequenceNumber::of_shard(CREATED, Partition(3)).to_string();
-        let numbers: Vec<String> =
-            [(0, 9_000), (1, 1), (2, i64::MAX), (3, -5)].map(|(offset, millis)| number(3, offset, millis).to_string()).into();
+        let numbers: Vec<String> = [(0, 9_000), (1, 1), (2, i64::MAX), (3, -5)]
+            .map(|(offset, millis)| number(3, offset, millis).to_string())
+            .into();
         assert!(start < numbers[0]);
         assert!(numbers.is_sorted(), "{numbers:?}");
     }
@@ -130,7 +131,17 @@ mod tests {
     #[test]
     fn other_texts_are_no_numbers() {
         let good = number(0, 0, 0).to_string();
-        for text in ["", "0", "-1", "+1", "x", "49590338271490256608559692538361571095921575989136588898", &good[1..], &format!("0{good}"), &"9".repeat(200)] {
+        for text in [
+            "",
+            "0",
+            "-1",
+            "+1",
+            "x",
+            "49590338271490256608559692538361571095921575989136588898",
+            &good[1..],
+            &format!("0{good}"),
+            &"9".repeat(200),
+        ] {
             let parsed = SequenceNumber::parse(text);
             assert!(parsed.is_none_or(|n| n.to_string() == text), "{text}: {parsed:?}");
         }

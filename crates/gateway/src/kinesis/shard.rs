@@ -69,7 +69,16 @@ mod tests {
     fn ids_have_twelve_digits() {
         assert_eq!(shard(4).to_string(), "shardId-000000000004");
         assert_eq!(ShardId::parse("shardId-000000000004"), Some(shard(4)));
-        for no_id in ["", "4", "shardId-", "shardId-x", "shardId-+4", "shardId--4", "shardId-99999999999", "ShardId-000000000004"] {
+        for no_id in [
+            "",
+            "4",
+            "shardId-",
+            "shardId-x",
+            "shardId-+4",
+            "shardId--4",
+            "shardId-99999999999",
+            "ShardId-000000000004",
+        ] {
             assert_eq!(ShardId::parse(no_id), None, "{no_id}");
         }
     }

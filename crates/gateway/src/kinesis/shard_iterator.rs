@@ -48,7 +48,8 @@ impl ShardIterator {
     /// # Errors
     /// [`KinesisError::InvalidArgument`] for one that was not given out here; [`KinesisError::ExpiredIterator`].
     pub(super) fn decode(text: &str, now: Timestamp) -> Result<Self, KinesisError> {
-        let iterator = Self::parse(text).ok_or_else(|| KinesisError::InvalidArgument("Invalid ShardIterator.".to_owned()))?;
+        let iterator =
+            Self::parse(text).ok_or_else(|| KinesisError::InvalidArgument("Invalid ShardIterator.".to_owned()))?;
         if now.since(iterator.issued) > LIFETIME {
             return Err(KinesisError::ExpiredIterator(format!(
                 "Iterator expired. The iterator was created at time {} while right now it is {now} (milliseconds) which is further \
@@ -126,7 +127,14 @@ mod tests {
     #[test]
     fn what_was_not_given_out_here_is_refused() {
         let good = iterator("s").encode();
-        let mut texts = vec![String::new(), "AAAA".to_owned(), "é".to_owned(), "A".repeat(600), good[4..].to_owned(), format!("{good}AAAA")];
+        let mut texts = vec![
+            String::new(),
+            "AAAA".to_owned(),
+            "é".to_owned(),
+            "A".repeat(600),
+            good[4..].to_owned(),
+            format!("{good}AAAA"),
+        ];
         texts.extend((0..good.len()).map(|cut| good[..cut].to_owned()));
         texts.extend((0..good.len()).map(|at| {
             let mut text = good.clone().into_bytes();

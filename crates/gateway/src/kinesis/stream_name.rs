@@ -48,7 +48,8 @@ mod tests {
             assert_eq!(parse(name).unwrap().as_str(), name);
         }
         let long = "x".repeat(MOST + 1);
-        for name in ["", ".", "..", "a b", "a/b", "é", &"é".repeat(MOST), &"é".repeat(MOST + 1), &long, &long.repeat(2)] {
+        for name in ["", ".", "..", "a b", "a/b", "é", &"é".repeat(MOST), &"é".repeat(MOST + 1), &long, &long.repeat(2)]
+        {
             let refused = parse(name).unwrap_err();
             assert!(refused.to_string().starts_with("1 validation error detected: Value '"), "{refused}");
         }

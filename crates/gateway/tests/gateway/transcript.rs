@@ -11,7 +11,7 @@
 //! < header: value          (`-` for a header that must not be there)
 //! <
 //! < body
-//! = topic-partition@offset key value     (what the log then holds; null for none)
+//! = topic-partition@offset key value     (what the log then holds; `null` for none)
 //! ```
 //! In a reply `…` stands for any text.
 
@@ -140,6 +140,7 @@ async fn compare_stored(harness: &Harness, expected: &[&str]) -> Result<(), Stri
 
 fn describe(at: &str, record: &Record) -> String {
     let text = |bytes: &Option<bytes::Bytes>| match bytes {
+        Some(bytes) if bytes.is_empty() => "(empty)".to_owned(),
         Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
         None => "null".to_owned(),
     };

@@ -101,7 +101,8 @@ impl Drop for Committer {
     /// Where the thread ends by a panic, nobody waits forever and the log says so.
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.health.poison(&LogError::Backend { backend: "embedded", reason: "a committer stopped by a bug".into() });
+            self.health
+                .poison(&LogError::Backend { backend: "embedded", reason: "a committer stopped by a bug".into() });
         }
         self.queue.abandon();
     }

@@ -103,7 +103,8 @@ impl Decoder {
         while self.at < end {
             let name_length = self.length()?.ok_or("a header has no name")?;
             let value_length = self.length()?;
-            let name = String::from_utf8(self.take(name_length)?.to_vec()).map_err(|_| "a header's name is no UTF-8")?;
+            let name =
+                String::from_utf8(self.take(name_length)?.to_vec()).map_err(|_| "a header's name is no UTF-8")?;
             let value = value_length.map(|length| self.take(length)).transpose()?;
             headers.push(Header { name, value });
         }
@@ -143,7 +144,10 @@ mod tests {
     use super::*;
 
     fn awkward() -> Vec<NewRecord> {
-        let header = |name: &str, value: Option<&'static [u8]>| Header { name: name.into(), value: value.map(Bytes::from_static) };
+        let header = |name: &str, value: Option<&'static [u8]>| Header {
+            name: name.into(),
+            value: value.map(Bytes::from_static),
+        };
         let empty = Some(Bytes::new());
         vec![
             NewRecord::default(),
@@ -191,7 +195,14 @@ mod tests {
     #[test]
     fn a_body_that_was_cut_is_an_error_and_no_panic() {
         let whole = encoded(&awkward()[..3]);
-        let starts: Vec<usize> = awkward()[..3].iter().map(encoded_bytes).scan(0, |at, n| { *at += n; Some(*at) }).collect();
+        let starts: Vec<usize> = awkward()[..3]
+            .iter()
+            .map(encoded_bytes)
+            .scan(0, |at, n| {
+                *at += n;
+                Some(*at)
+            })
+            .collect();
         for cut in (1..whole.len()).filter(|cut| !starts.contains(cut)) {
             let mut decoder = Decoder::new(whole.slice(..cut), Offset::ZERO);
             let mut last = decoder.next();

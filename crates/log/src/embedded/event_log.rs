@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use pinflow_event::{Clock, NewRecord, Offset, Partition as PartitionNumber, Record, Timestamp, TopicName, TopicPartition};
+use pinflow_event::{
+    Clock, NewRecord, Offset, Partition as PartitionNumber, Record, Timestamp, TopicName, TopicPartition,
+};
 
 use super::batches::resolve;
 use super::options::EmbeddedOptions;
@@ -38,7 +40,12 @@ impl EmbeddedLog {
         }
     }
 
-    async fn read_partition(&self, partition: &Arc<Partition>, from: Offset, limit: ReadLimit) -> Result<Vec<Record>, LogError> {
+    async fn read_partition(
+        &self,
+        partition: &Arc<Partition>,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<Vec<Record>, LogError> {
         // What was written last comes from memory: handing it to another thread would cost more than reading it.
         if partition.is_at_tail(from) {
             return partition.read(from, limit);

@@ -98,7 +98,11 @@ impl Header {
 
     /// Says what is wrong with the body, if anything is.
     pub(crate) fn check_body(&self, body: &[u8]) -> Result<(), &'static str> {
-        if crc32fast::hash(body) == self.body_crc { Ok(()) } else { Err("the frame's body does not match its checksum") }
+        if crc32fast::hash(body) == self.body_crc {
+            Ok(())
+        } else {
+            Err("the frame's body does not match its checksum")
+        }
     }
 
     fn write(&self, into: &mut [u8]) {

@@ -49,10 +49,11 @@ impl Index {
         self.span(self.0.partition_point(|entry| entry.max_before < time), length)
     }
 
-    /// From the entry before `after` to it.
+    /// From the entry before the one numbered `after` to that one. The first entry is the segment's beginning.
     fn span(&self, after: usize, length: u64) -> Span {
-        let start = after.checked_sub(1).map_or(0, |n| self.0[n].position);
-        Span { start, end: self.0.get(after).map_or(length, |next| next.position) }
+        let after = after.max(1);
+        let position = |number: usize| self.0.get(number).map(|entry| entry.position);
+        Span { start: position(after - 1).unwrap_or(0), end: position(after).unwrap_or(length) }
     }
 
     /// The entries as bytes.
@@ -145,6 +146,7 @@ mod tests {
     #[test]
     fn finds_the_span_of_a_time() {
         let Contents { bytes, index, .. } = contents();
+        assert_eq!(index.span_at(NO_TIME, bytes), Span { start: 0, end: 80_096 });
         assert_eq!(index.span_at(Timestamp::from_millis(-9), bytes).start, 0);
         assert_eq!(index.span_at(Timestamp::from_millis(10), bytes).start, 0);
         assert_eq!(index.span_at(Timestamp::from_millis(11), bytes).start, 80_096);

@@ -78,7 +78,8 @@ impl Partition {
     pub(crate) fn offset_at(&self, time: Timestamp) -> Result<Offset, LogError> {
         let place = {
             let segments = self.segments.read().expect("nothing panics while it holds the segments");
-            let found = segments.iter().find(|segment| segment.contents.max_timestamp >= time);
+            let has_records = |segment: &&Segment| segment.contents.end > segment.base;
+            let found = segments.iter().filter(has_records).find(|segment| segment.contents.max_timestamp >= time);
             found.map(|segment| {
                 let contents = &segment.contents;
                 (Arc::clone(&segment.path), contents.index.span_at(time, contents.bytes))

@@ -111,7 +111,11 @@ fn open_sealed(path: &Path, base: Offset, verify: bool) -> Result<Segment, LogEr
             return Err(LogError::corrupt(path, contents.bytes, why));
         }
         if contents != segment.contents {
-            return Err(LogError::corrupt(path, segment.contents.bytes, "the seal does not tell what is in the segment"));
+            return Err(LogError::corrupt(
+                path,
+                segment.contents.bytes,
+                "the seal does not tell what is in the segment",
+            ));
         }
     }
     Ok(segment)

@@ -75,7 +75,9 @@ impl Scanner<'_> {
         self.reader.read_exact(&mut header)?;
         let header = match Header::parse(&header) {
             Ok(header) if header.frame_bytes() > left => return Ok(Err("the frame is cut off")),
-            Ok(header) if header.base != offset => return Ok(Err("the frame has another offset than the one before ends with")),
+            Ok(header) if header.base != offset => {
+                return Ok(Err("the frame has another offset than the one before ends with"));
+            }
             Ok(header) => header,
             Err(why) => return Ok(Err(why)),
         };

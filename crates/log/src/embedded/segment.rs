@@ -58,7 +58,7 @@ fn seal_contents(frame: &[u8], start: u64) -> Option<Contents> {
     header.check_body(body).ok()?;
     let index = Index::decode(body.get(..body.len().checked_sub(4)?)?)?;
     let sealed = header.kind == Kind::Seal;
-    sealed.then(|| Contents { end: header.base, bytes: start, max_timestamp: header.max_timestamp, index })
+    sealed.then_some(Contents { end: header.base, bytes: start, max_timestamp: header.max_timestamp, index })
 }
 
 /// The name of the segment that begins at `base`.
@@ -137,7 +137,9 @@ mod tests {
         for base in [0, 42, u64::MAX] {
             assert_eq!(base_of(&file_name(Offset(base))), Some(Offset(base)));
         }
-        for name in ["42.log", "0000000000000000004x.log", "+0000000000000000042.log", "99999999999999999999.log", "earliest"] {
+        for name in
+            ["42.log", "0000000000000000004x.log", "+0000000000000000042.log", "99999999999999999999.log", "earliest"]
+        {
             assert_eq!(base_of(name), None, "{name}");
         }
     }

@@ -142,19 +142,27 @@ impl Store {
         self.folder().remove(name, count(&mut administration.next_folder_number))
     }
 
+    /// Goes on with the other partitions where one fails; the first failure is reported.
     pub(crate) fn enforce_retention(&self, now: Timestamp) -> Result<u64, LogError> {
         let _administration = self.administration();
         let mut freed = 0;
+        let mut outcome = Ok(());
         for topic in self.topics()? {
-            let config = &topic.description.config;
             for partition in &topic.partitions {
-                if self.health.check().is_ok() {
-                    partition.seal_expired(config, now).map_err(|cause| self.health.poison(&cause))?;
+                match self.expire(partition, &topic.description.config, now) {
+                    Ok(bytes) => freed += bytes,
+                    Err(error) => outcome = outcome.and(Err(error)),
                 }
-                freed += partition.expire(config, now)?;
             }
         }
-        Ok(freed)
+        outcome.map(|()| freed)
+    }
+
+    fn expire(&self, partition: &Partition, config: &TopicConfig, now: Timestamp) -> Result<u64, LogError> {
+        if self.health.check_poison().is_ok() {
+            partition.seal_expired(config, now).map_err(|cause| self.health.poison(&cause))?;
+        }
+        partition.expire(config, now)
     }
 
     /// Stores what waits, marks a clean end, and lets the folder go.

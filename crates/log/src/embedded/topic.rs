@@ -83,7 +83,7 @@ impl TopicFolder<'_> {
             let _ = self.disk.remove_folder(&draft);
             return Err(error);
         }
-        Ok(self.open_partitions(description, next_id, |folder| Ok(recovery::fresh(folder)))?)
+        self.open_partitions(description, next_id, |folder| Ok(recovery::fresh(folder)))
     }
 
     fn fill(&self, draft: &Path, description: &TopicDescription) -> Result<(), LogError> {
@@ -126,7 +126,9 @@ impl TopicFolder<'_> {
         let mut topics = BTreeMap::new();
         for entry in fs::read_dir(self.root).map_err(LogError::io("list", self.root))? {
             let path = entry.map_err(LogError::io("list", self.root))?.path();
-            let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| path.is_dir()) else { continue };
+            let Some(name) = path.file_name().and_then(|name| name.to_str()).filter(|_| path.is_dir()) else {
+                continue;
+            };
             if name.starts_with("~creating-") || name.starts_with("~deleted-") {
                 self.disk.remove_folder(&path).map_err(LogError::io("remove", &path))?;
                 continue;
@@ -141,12 +143,22 @@ impl TopicFolder<'_> {
         Ok(topics)
     }
 
-    fn open(&self, folder: &Path, name: TopicName, verify: bool, next_id: &mut dyn FnMut() -> u64) -> Result<Topic, LogError> {
+    fn open(
+        &self,
+        folder: &Path,
+        name: TopicName,
+        verify: bool,
+        next_id: &mut dyn FnMut() -> u64,
+    ) -> Result<Topic, LogError> {
         let path = folder.join(TOPIC_FILE);
         let json = fs::read(&path).map_err(LogError::io("read", &path))?;
-        let file: TopicFile = serde_json::from_slice(&json).map_err(|why| LogError::corrupt(&path, 0, why.to_string()))?;
+        let file: TopicFile =
+            serde_json::from_slice(&json).map_err(|why| LogError::corrupt(&path, 0, why.to_string()))?;
         if file.format != FORMAT || file.name != name {
-            let why = format!("it describes topic `{}` in format {}, not `{name}` in format {FORMAT}", file.name, file.format);
+            let why = format!(
+                "it describes topic `{}` in format {}, not `{name}` in format {FORMAT}",
+                file.name, file.format
+            );
             return Err(LogError::corrupt(&path, 0, why));
         }
         let config = TopicConfig {

@@ -67,10 +67,7 @@ impl PipelineFolder {
     pub fn valid() -> Self {
         let folder = Self::empty();
         folder.write("pipeline.yaml", PIPELINE);
-        folder.write(
-            "streams/orders.sql",
-            "SELECT id, item, price, '${shop}' AS shop FROM input\n",
-        );
+        folder.write("streams/orders.sql", "SELECT id, item, price, '${shop}' AS shop FROM input\n");
         folder.write("streams/visits.sql", "SELECT page FROM input\n");
         folder.write("queries/a_last.sql", "SELECT 1 AS one\n");
         folder.write(
@@ -97,11 +94,7 @@ impl PipelineFolder {
 
     pub fn replace(&self, file: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.0.path().join(file)).unwrap();
-        assert_eq!(
-            text.matches(from).count(),
-            1,
-            "`{from}` must stand once in {file}"
-        );
+        assert_eq!(text.matches(from).count(), 1, "`{from}` must stand once in {file}");
         self.write(file, text.replace(from, to));
     }
 
@@ -122,8 +115,13 @@ impl PipelineFolder {
 
     /// All that is wrong, as it is printed.
     pub fn problems(&self) -> String {
-        self.load()
-            .map(|_| String::new())
-            .unwrap_or_else(|error| error.to_string())
+        self.load().map(|_| String::new()).unwrap_or_else(|error| error.to_string())
     }
+}
+
+/// What is printed about the valid folder once `from` in `file` is replaced by `to`.
+pub fn problems_after(file: &str, from: &str, to: &str) -> String {
+    let folder = PipelineFolder::valid();
+    folder.replace(file, from, to);
+    folder.problems()
 }

@@ -34,9 +34,15 @@ impl SourceSpec {
     /// # Errors
     /// [`SourceError::Spec`] with the file, the line, the thing that is wrong and a hint.
     pub fn parse(file: &TextFile) -> Result<Self, SourceError> {
-        let written: SpecFile = serde_saphyr::from_str(&file.text).map_err(|error| {
+        // YAML 1.1 reads `no` and `y` as booleans; in a list of words they are words.
+        let options = serde_saphyr::options! { strict_booleans: true };
+        let written: SpecFile = serde_saphyr::from_str_with_options(&file.text, options).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
-            Fault::new(plain_message(&error), "docs/source.md lists the keys of source.yaml").at(&file.path, line)
+            Fault::new(
+                plain_message(&error),
+                "compare it with the built-in pipeline's source.yaml, of which `pinflow init` writes a copy",
+            )
+            .at(&file.path, line)
         })?;
         Checker { path: file.path.clone(), lists: BTreeMap::new(), kept: Vec::new() }.check(written)
     }

@@ -95,7 +95,7 @@ pub(super) struct FavouriteFile {
 
 /// The name of a list, or a list.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected the name of a list, or a list of texts and numbers")]
 pub(super) enum ListFile {
     Name(String),
     Elements(Vec<Scalar>),
@@ -140,7 +140,7 @@ pub(super) struct TimeFile {
 
 /// A constant.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text, a number or null")]
 pub(super) enum Scalar {
     Boolean(bool),
     Int(i64),

@@ -34,9 +34,7 @@ impl Resource {
             ["topics"] => Self::Topics,
             ["topics", topic] => Self::Topic((*topic).to_owned()),
             ["topics", topic, "partitions"] => Self::Partitions((*topic).to_owned()),
-            ["topics", topic, "partitions", partition] => {
-                Self::Partition((*topic).to_owned(), partition.parse().ok()?)
-            }
+            ["topics", topic, "partitions", partition] => Self::Partition((*topic).to_owned(), partition.parse().ok()?),
             ["topics", topic, "partitions", partition, "offsets"] => {
                 Self::Offsets((*topic).to_owned(), partition.parse().ok()?)
             }
@@ -63,7 +61,9 @@ pub(super) async fn answer(sticky: &StickyPartitioner, call: &Call, body: Body) 
     match call.method {
         Method::POST => match resource {
             Resource::Topic(topic) => produce::produce(sticky, call, body, &topic, None).await,
-            Resource::Partition(topic, partition) => produce::produce(sticky, call, body, &topic, Some(partition)).await,
+            Resource::Partition(topic, partition) => {
+                produce::produce(sticky, call, body, &topic, Some(partition)).await
+            }
             _ => Err(KafkaRestError::MethodNotAllowed { allow }),
         },
         Method::GET | Method::HEAD => read(resource, call).await,
@@ -92,9 +92,7 @@ async fn read(resource: Resource, call: &Call) -> Result<Response, KafkaRestErro
         Resource::Partition(topic, number) => {
             super::json_reply(media_type, &topics::partition(log, &topic, number).await?)
         }
-        Resource::Offsets(topic, number) => {
-            super::json_reply(media_type, &topics::offsets(log, &topic, number).await?)
-        }
+        Resource::Offsets(topic, number) => super::json_reply(media_type, &topics::offsets(log, &topic, number).await?),
     })
 }
 

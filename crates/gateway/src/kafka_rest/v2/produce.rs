@@ -122,7 +122,10 @@ async fn append_each(
         Ok(appended) => {
             let mut appended = appended.into_iter();
             let missing = || RecordError::retriable("the log did not say where the record is");
-            Ok(refusals.into_iter().map(|refusal| refusal.map_or_else(|| appended.next().ok_or_else(missing), Err)).collect())
+            Ok(refusals
+                .into_iter()
+                .map(|refusal| refusal.map_or_else(|| appended.next().ok_or_else(missing), Err))
+                .collect())
         }
         Err(failure) => {
             let failure = record_failure(&topic, failure)?;

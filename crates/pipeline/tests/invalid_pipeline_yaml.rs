@@ -1,26 +1,15 @@
-//! What is said about an invalid folder: file, line, thing, hint; and all of it at once.
+//! What is said about an invalid `pipeline.yaml`: file, line, thing, hint; and all of it at once.
 #![allow(clippy::unwrap_used)]
 
 mod folder;
 
-use folder::{PIPELINE, PipelineFolder};
+use folder::{PIPELINE, PipelineFolder, problems_after};
 use pinflow_pipeline::{Overrides, PipelineError};
 
-/// What is printed once `from` in `file` is replaced by `to`.
-fn after(file: &str, from: &str, to: &str) -> String {
-    let folder = PipelineFolder::valid();
-    folder.replace(file, from, to);
-    folder.problems()
-}
-
-/// The same for `pipeline.yaml`, one line each: `change => what is printed`.
+/// Each of `pipeline.yaml`: what is replaced, by what, and what is printed then.
 fn check(cases: &[(&str, &str, &str)]) {
     for (from, to, expected) in cases {
-        assert_eq!(
-            after("pipeline.yaml", from, to),
-            *expected,
-            "`{from}` replaced by `{to}`"
-        );
+        assert_eq!(problems_after("pipeline.yaml", from, to), *expected, "`{from}` replaced by `{to}`");
     }
 }
 
@@ -63,26 +52,10 @@ fn keys_that_nobody_knows() {
 #[test]
 fn what_is_missing() {
     check(&[
-        (
-            "name: shop\n",
-            "",
-            "pipeline.yaml:1: the pipeline: `name` is missing",
-        ),
-        (
-            "    clean: streams/visits.sql\n",
-            "",
-            "pipeline.yaml:14: stream `visits`: `clean` is missing",
-        ),
-        (
-            "    schema: {page: string}\n",
-            "",
-            "pipeline.yaml:14: stream `visits`: `schema` is missing",
-        ),
-        (
-            "    batch: {topic: \"${shop}.visits\"}\n",
-            "",
-            "pipeline.yaml:14: stream `visits`: `batch` is missing",
-        ),
+        ("name: shop\n", "", "pipeline.yaml:1: the pipeline: `name` is missing"),
+        ("    clean: streams/visits.sql\n", "", "pipeline.yaml:14: stream `visits`: `clean` is missing"),
+        ("    schema: {page: string}\n", "", "pipeline.yaml:14: stream `visits`: `schema` is missing"),
+        ("    batch: {topic: \"${shop}.visits\"}\n", "", "pipeline.yaml:14: stream `visits`: `batch` is missing"),
         (
             "key: id",
             "key:",
@@ -100,14 +73,8 @@ fn what_is_missing() {
         ),
     ]);
     let empty = PipelineFolder::empty().problems();
-    assert!(
-        empty.starts_with("pipeline.yaml: there is no such file in "),
-        "{empty}"
-    );
-    assert!(
-        empty.ends_with("\n  hint: `pinflow init` writes a pipeline to begin with"),
-        "{empty}"
-    );
+    assert!(empty.starts_with("pipeline.yaml: there is no such file in "), "{empty}");
+    assert!(empty.ends_with("\n  hint: `pinflow init` writes a pipeline to begin with"), "{empty}");
 }
 
 #[test]
@@ -128,26 +95,14 @@ fn values_of_the_wrong_kind() {
             "schema: [page]",
             "pipeline.yaml:17: stream `visits`: `schema` must be a mapping, not a list",
         ),
-        (
-            "schema: {page: string}",
-            "schema: {}",
-            "pipeline.yaml:17: stream `visits`: `schema` has no fields",
-        ),
+        ("schema: {page: string}", "schema: {}", "pipeline.yaml:17: stream `visits`: `schema` has no fields"),
         (
             "required: true",
             "required: 1",
             "pipeline.yaml:9: stream `orders`: `schema`: field `id`: `required` must be `true` or `false`, not a number",
         ),
-        (
-            "retries: 2",
-            "retries: -2",
-            "pipeline.yaml:23: job `nightly`: `retries` must be a whole number from 0",
-        ),
-        (
-            "{shop: main}",
-            "{shop: [a]}",
-            "pipeline.yaml:2: variable `shop` must be text, not a list",
-        ),
+        ("retries: 2", "retries: -2", "pipeline.yaml:23: job `nightly`: `retries` must be a whole number from 0"),
+        ("{shop: main}", "{shop: [a]}", "pipeline.yaml:2: variable `shop` must be text, not a list"),
     ]);
 }
 
@@ -175,11 +130,8 @@ fn types_that_nobody_knows() {
             "pipeline.yaml:11: stream `orders`: `schema`: field `price`: unknown `wrong_type` `nul`\n  hint: did you mean `null`?",
         ),
     ]);
-    let time = after("pipeline.yaml", "item: string", "item: timestamp");
-    assert!(
-        time.contains("hint: take it as `string` and read it with `try_to_timestamp(...)`"),
-        "{time}"
-    );
+    let time = problems_after("pipeline.yaml", "item: string", "item: timestamp");
+    assert!(time.contains("hint: take it as `string` and read it with `try_to_timestamp(...)`"), "{time}");
 }
 
 #[test]
@@ -209,10 +161,7 @@ fn names_and_paths_that_cannot_be() {
     let folder = PipelineFolder::valid();
     folder.replace("pipeline.yaml", "  visits:\n", "  Visits:\n");
     let problems = folder.problems();
-    assert!(
-        problems.contains("pipeline.yaml:14: stream `Visits`: the name is not allowed"),
-        "{problems}"
-    );
+    assert!(problems.contains("pipeline.yaml:14: stream `Visits`: the name is not allowed"), "{problems}");
     assert!(problems.contains("tests/orders.yaml:12: test `both`: stream `visits`: unknown stream `visits`\n  hint: did you mean `Visits`?"), "{problems}");
 }
 
@@ -251,57 +200,25 @@ fn what_must_be_unique() {
         ),
     ]);
     let folder = PipelineFolder::valid();
-    folder.replace(
-        "pipeline.yaml",
-        "queries: queries/*.sql",
-        "queries: [queries/*.sql, more/*.sql]",
-    );
+    folder.replace("pipeline.yaml", "queries: queries/*.sql", "queries: [queries/*.sql, more/*.sql]");
     folder.write("more/turnover.sql", "SELECT 1");
-    assert!(
-        folder
-            .problems()
-            .contains("more/turnover.sql: there are two queries `turnover`"),
-        "{}",
-        folder.problems()
-    );
+    assert!(folder.problems().contains("more/turnover.sql: there are two queries `turnover`"), "{}", folder.problems());
 }
 
 #[test]
 fn the_same_topic_may_feed_both_lanes() {
-    assert_eq!(
-        after(
-            "pipeline.yaml",
-            "topic: \"live-${shop}-visits\"",
-            "topic: \"${shop}.visits\""
-        ),
-        ""
-    );
+    assert_eq!(problems_after("pipeline.yaml", "topic: \"live-${shop}-visits\"", "topic: \"${shop}.visits\""), "");
 }
 
 #[test]
 fn variables_that_nobody_knows() {
-    let unknown = after("pipeline.yaml", "\"${shop}.visits\"", "\"v${shpo}.visits\"");
-    assert_eq!(
-        unknown,
-        "pipeline.yaml:15: unknown variable `shpo`\n  hint: did you mean `shop`?"
-    );
-    let in_sql = after(
-        "streams/visits.sql",
-        "page FROM",
-        "page,\n '${country}' FROM",
-    );
-    assert_eq!(
-        in_sql,
-        "streams/visits.sql:2: unknown variable `country`\n  hint: known here: `shop`"
-    );
+    let unknown = problems_after("pipeline.yaml", "\"${shop}.visits\"", "\"v${shpo}.visits\"");
+    assert_eq!(unknown, "pipeline.yaml:15: unknown variable `shpo`\n  hint: did you mean `shop`?");
+    let in_sql = problems_after("streams/visits.sql", "page FROM", "page,\n '${country}' FROM");
+    assert_eq!(in_sql, "streams/visits.sql:2: unknown variable `country`\n  hint: known here: `shop`");
     let folder = PipelineFolder::valid();
     let set = [("shpo".to_owned(), "x".to_owned())].into();
-    let error = folder
-        .load_with(&Overrides {
-            set,
-            ..Overrides::default()
-        })
-        .unwrap_err();
+    let error = folder.load_with(&Overrides { set, ..Overrides::default() }).unwrap_err();
     assert_eq!(
         error.to_string(),
         "pipeline.yaml: `--set shpo=...`: the pipeline has no such variable\n  hint: did you mean `shop`?"
@@ -337,173 +254,34 @@ fn tasks_that_cannot_be() {
             "pipeline.yaml:28: job `nightly`: tasks wait for each other: `reconcile.orders` waits for `reconcile.orders`\n  hint: take one of them out of an `after`",
         ),
     ]);
-    let nothing = after("pipeline.yaml", "query: \"*\"", "ask: \"*\"");
-    assert!(
-        nothing.contains("pipeline.yaml:27: job `nightly`: a task must do one thing"),
-        "{nothing}"
-    );
-    let two = after(
-        "pipeline.yaml",
-        "query: \"*\"",
-        "query: \"*\"\n        clean: orders",
-    );
-    assert!(
-        two.contains("pipeline.yaml:27: job `nightly`: a task must do one thing"),
-        "{two}"
-    );
+    let nothing = problems_after("pipeline.yaml", "query: \"*\"", "ask: \"*\"");
+    assert!(nothing.contains("pipeline.yaml:27: job `nightly`: a task must do one thing"), "{nothing}");
+    let two = problems_after("pipeline.yaml", "query: \"*\"", "query: \"*\"\n        clean: orders");
+    assert!(two.contains("pipeline.yaml:27: job `nightly`: a task must do one thing"), "{two}");
 }
 
 #[test]
 fn times_that_cannot_be() {
-    let duration = after("pipeline.yaml", "1m30s", "90");
+    let duration = problems_after("pipeline.yaml", "1m30s", "90");
     assert!(
-        duration.starts_with(
-            "pipeline.yaml:24: job `nightly`: `retry_delay` must be text, not a number"
-        ),
+        duration.starts_with("pipeline.yaml:24: job `nightly`: `retry_delay` must be text, not a number"),
         "{duration}"
     );
-    let duration = after("pipeline.yaml", "1m30s", "2min");
+    let duration = problems_after("pipeline.yaml", "1m30s", "2min");
     assert!(
-        duration.starts_with(
-            "pipeline.yaml:24: job `nightly`: `2min` is no duration\n  hint: write a number"
-        ),
+        duration.starts_with("pipeline.yaml:24: job `nightly`: `2min` is no duration\n  hint: write a number"),
         "{duration}"
     );
-    let schedule = after("pipeline.yaml", "@daily", "@dayly");
+    let schedule = problems_after("pipeline.yaml", "@daily", "@dayly");
     assert!(
-        schedule.starts_with(
-            "pipeline.yaml:22: job `nightly`: `@dayly` is no schedule\n  hint: write `@hourly`"
-        ),
+        schedule.starts_with("pipeline.yaml:22: job `nightly`: `@dayly` is no schedule\n  hint: write `@hourly`"),
         "{schedule}"
     );
 }
 
 #[test]
-fn headers_that_cannot_be() {
-    let file = "queries/turnover.sql";
-    for (from, to, expected) in [
-        (
-            "-- title",
-            "-- titel",
-            "queries/turnover.sql:1: unknown key `titel`\n  hint: did you mean `title`?",
-        ),
-        (
-            "order: 1",
-            "order: first",
-            "queries/turnover.sql:3: `order` must be a whole number from 0, not `first`",
-        ),
-        (
-            "bar x",
-            "bars x",
-            "queries/turnover.sql:2: unknown form of chart `bars`\n  hint: did you mean `bar`?",
-        ),
-        (
-            "bar x=item ",
-            "bar ",
-            "queries/turnover.sql:2: chart: `x` is missing\n  hint: add `x=COLUMN`",
-        ),
-        (
-            "y=turnover",
-            "y=",
-            "queries/turnover.sql:2: chart: `y` is missing\n  hint: add `y=COLUMN`\nqueries/turnover.sql:2: chart: `y` must name one column",
-        ),
-        (
-            "y=turnover",
-            "y=turnover z=a",
-            "queries/turnover.sql:2: chart: unknown key `z`\n  hint: write a chart as `bar x=COLUMN y=COLUMN group=COLUMN`, `group` only where needed",
-        ),
-    ] {
-        assert_eq!(after(file, from, to), expected);
-    }
-}
-
-#[test]
-fn sql_files_that_hold_no_sql() {
-    let folder = PipelineFolder::valid();
-    folder.write("streams/visits.sql", "-- nothing yet\n/* really */\n");
-    folder.write("queries/a_last.sql", b"SELECT 1\n, '\xff'");
-    folder.write("queries/Upper.sql", "SELECT 1");
-    let problems = folder.problems();
-    assert!(
-        problems.contains("streams/visits.sql: the file holds no SQL"),
-        "{problems}"
-    );
-    assert!(
-        problems.contains("queries/a_last.sql:2: the text is not UTF-8"),
-        "{problems}"
-    );
-    assert!(
-        problems.contains("queries/Upper.sql: query `Upper`: the name is not allowed"),
-        "{problems}"
-    );
-}
-
-#[test]
-fn tests_that_cannot_be() {
-    let file = "tests/orders.yaml";
-    for (from, to, expected) in [
-        (
-            "stream: orders",
-            "stream: order",
-            "tests/orders.yaml:3: test `prices`: unknown stream `order`\n  hint: did you mean `orders`?",
-        ),
-        (
-            "- {raw: \"not json\"}",
-            "- not json",
-            "tests/orders.yaml:6: test `prices`: an event must be a mapping, not text\n  hint: write bytes that are no JSON object as `{raw: \"...\"}` or `{base64: \"...\"}`",
-        ),
-        (
-            "event: 2",
-            "event: 3",
-            "tests/orders.yaml:9: test `prices`: a dead letter: there is no event 3, only 3 events\n  hint: events are counted from 0",
-        ),
-        (
-            "    turnover: [",
-            "    turnovr: [",
-            "tests/orders.yaml:17: test `both`: unknown query `turnovr`\n  hint: did you mean `turnover`?",
-        ),
-        (
-            "name: both",
-            "name: prices",
-            "tests/orders.yaml:10: test `prices` stands here and on line 2\n  hint: give it another name",
-        ),
-        (
-            "rows: [{id: 1, price: 1.5}]",
-            "rows: [1]",
-            "tests/orders.yaml:8: test `prices`: `rows`: a row must be a mapping, not a number",
-        ),
-        (
-            "  stream: orders\n",
-            "",
-            "tests/orders.yaml:2: test `prices` needs either `stream` or `streams`\n  hint: write `stream: NAME` with `events:` beside it, or `streams:` with the names below it",
-        ),
-    ] {
-        assert_eq!(after(file, from, to), expected);
-    }
-    let base64 = after(file, "Yf8=", "Yf8");
-    assert!(
-        base64.starts_with("tests/orders.yaml:7: test `prices`: this is not base64: "),
-        "{base64}"
-    );
-    let repeated = after(file, "item: tea,", "item: tea, item: cake,");
-    assert!(
-        repeated.contains("`item` stands here and on line 5"),
-        "{repeated}"
-    );
-    let broken = after(file, "- name: both", "- name: [both");
-    assert!(
-        broken.starts_with("tests/orders.yaml:") && broken.contains("this is not YAML"),
-        "{broken}"
-    );
-}
-
-#[test]
 fn broken_yaml_is_told_with_its_line() {
-    let problems = after(
-        "pipeline.yaml",
-        "queries: queries/*.sql",
-        "queries: [queries/*.sql",
-    );
+    let problems = problems_after("pipeline.yaml", "queries: queries/*.sql", "queries: [queries/*.sql");
     assert!(problems.starts_with("pipeline.yaml:2"), "{problems}");
     assert!(problems.contains("this is not YAML"), "{problems}");
     for text in ["", "- a", "just text", "\u{0}", "a: *x", "{{{{"] {
@@ -523,14 +301,8 @@ fn everything_is_told_at_once_and_sorted() {
     folder.remove("streams/orders.sql");
     folder.write("queries/turnover.sql", "-- order: x\nSELECT 1");
     folder.replace("tests/orders.yaml", "event: 2", "event: 9");
-    let Err(PipelineError::Invalid(problems)) = folder.load() else {
-        panic!()
-    };
-    let places: Vec<_> = problems
-        .as_slice()
-        .iter()
-        .map(|p| (p.file.to_str().unwrap(), p.line))
-        .collect();
+    let Err(PipelineError::Invalid(problems)) = folder.load() else { panic!() };
+    let places: Vec<_> = problems.as_slice().iter().map(|p| (p.file.to_str().unwrap(), p.line)).collect();
     let expected = [
         ("pipeline.yaml", Some(7)),
         ("pipeline.yaml", Some(13)),
@@ -553,10 +325,7 @@ fn no_damage_panics() {
         let cut = &line[..line.len() / 2];
         for damaged in [vec![], vec![cut], vec![line, line], vec![line, "  - x: ${"]] {
             let folder = PipelineFolder::valid();
-            folder.write(
-                "pipeline.yaml",
-                [before, &damaged[..], rest].concat().join("\n"),
-            );
+            folder.write("pipeline.yaml", [before, &damaged[..], rest].concat().join("\n"));
             if let Err(error) = folder.load() {
                 assert!(!error.problems().is_empty(), "line {number}: {damaged:?}");
             }

@@ -1,0 +1,80 @@
+//! What can be set, as values.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use pinflow_node::NodeConfig;
+use pinflow_pipeline::Pipeline;
+use url::Url;
+
+use crate::logging::LogFormat;
+
+/// All settings.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The pipeline's folder; `None` is the one in the binary.
+    pub pipeline: Option<PathBuf>,
+    /// The node to talk to; `None` looks into the data folder.
+    pub url: Option<Url>,
+    /// The node. Its pipeline is put in once it is loaded, see [`Settings::node_config`].
+    node: NodeConfig,
+    /// Where the emulator draws its events from.
+    pub source: SourceSettings,
+    /// What is logged.
+    pub logging: LoggingSettings,
+}
+
+/// Where the emulator draws its events from.
+#[derive(Clone, Debug, Default)]
+pub struct SourceSettings {
+    /// The database's address, which may hold a password.
+    pub url: Option<String>,
+    /// The credentials file of the original emulator.
+    pub credentials: Option<PathBuf>,
+}
+
+/// What is logged.
+#[derive(Clone, Debug)]
+pub struct LoggingSettings {
+    /// A level, or directives of `tracing`.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let nothing = Pipeline {
+            name: String::new(),
+            variables: BTreeMap::new(),
+            streams: Vec::new(),
+            queries: Vec::new(),
+            jobs: Vec::new(),
+            tests: Vec::new(),
+            source: None,
+        };
+        Self {
+            pipeline: None,
+            url: None,
+            node: NodeConfig::new("pinflow-data".into(), Arc::new(nothing)),
+            source: SourceSettings::default(),
+            logging: LoggingSettings { level: "warn".to_owned(), format: LogFormat::Text },
+        }
+    }
+}
+
+impl Settings {
+    /// The data folder.
+    pub fn data(&self) -> &std::path::Path {
+        &self.node.data
+    }
+
+    /// The configuration of a node that runs `pipeline`.
+    pub fn node_config(&self, pipeline: Arc<Pipeline>) -> NodeConfig {
+        NodeConfig { pipeline, ..self.node.clone() }
+    }
+}
+
+#[path = "table.rs"]
+pub mod table;

@@ -1,0 +1,151 @@
+//! The one table of settings. The file's keys, the variables of the environment, `pinflow config` and
+//! `docs/configuration.md` all come from it.
+
+use super::Settings;
+use crate::config::form;
+
+/// Something that can be set.
+pub struct Setting {
+    /// Its key in the file, and after `-c`.
+    pub key: &'static str,
+    /// Its own flag, where it has one.
+    pub flag: Option<&'static str>,
+    /// What it does.
+    pub help: &'static str,
+    /// Whether its value is kept out of everything that is shown.
+    pub secret: bool,
+    /// Reads its value from text.
+    pub set: fn(&mut Settings, &str) -> Result<(), String>,
+    /// Its value as text that can be read again.
+    pub get: fn(&Settings) -> String,
+}
+
+impl Setting {
+    /// The setting of that key.
+    pub fn find(key: &str) -> Option<&'static Setting> {
+        SETTINGS.iter().find(|setting| setting.key == key)
+    }
+
+    /// The variable of the environment that sets it.
+    pub fn variable(&self) -> String {
+        match self.key {
+            // What users of other tools try first; the names below `log.` are those of the event log.
+            "logging.level" => "PINFLOW_LOG".to_owned(),
+            key => format!("PINFLOW_{}", key.replace('.', "_").to_uppercase()),
+        }
+    }
+
+    /// Its value for people: `(hidden)` where it is a secret.
+    pub fn shown(&self, settings: &Settings) -> String {
+        match (self.get)(settings) {
+            value if self.secret && value != "none" => "(hidden)".to_owned(),
+            value => value,
+        }
+    }
+}
+
+macro_rules! settings {
+    ($($key:literal $(flag $flag:literal)? $form:ident $($field:ident).+ $(, $secret:ident)? => $help:literal;)+) => {
+        /// All settings, in the order in which they are shown.
+        pub static SETTINGS: &[Setting] = &[$(Setting {
+            key: $key,
+            flag: None$(.or(Some($flag)))?,
+            help: $help,
+            secret: is_secret!($($secret)?),
+            set: |settings, text| {
+                settings.$($field).+ = form::$form::read(text)?;
+                Ok(())
+            },
+            get: |settings| form::$form::show(&settings.$($field).+),
+        }),+];
+    };
+}
+
+macro_rules! is_secret {
+    () => { false };
+    (secret) => { true };
+}
+
+settings! {
+    "data" flag "--data" path node.data => "The data folder: log, archive, tables, runs";
+    "pipeline" flag "--pipeline" optional_path pipeline => "The pipeline's folder; `none` is the one in the binary";
+    "url" flag "--url" optional_url url => "The node that commands talk to; `none` is the one that runs on the data folder, else the folder itself";
+    "host" flag "--host" address node.host => "The IP address that the node listens on";
+    "port" flag "--port" count node.port => "The port that the node listens on; 0 is any free one";
+    "next_free_port" boolean node.next_free_port => "Where the port is taken, one of the hundred after it is used";
+    "host_names" list node.host_names => "Names under which people reach the dashboard, besides `localhost` and IP addresses";
+    "schedule" boolean node.schedule => "Whether jobs start by their schedules";
+    "parallel_tasks" count node.parallel_tasks => "Tasks of a run that go on side by side";
+    "log.segment_bytes" size node.log.segment_bytes => "Bytes after which the log begins a new segment file; retention deletes whole segments";
+    "log.max_waiting_bytes" size node.log.max_waiting_bytes => "Bytes that may wait to be stored before clients are told to come back later";
+    "log.retention_interval" duration node.log.retention_interval => "How often retention is enforced";
+    "topics.partitions" count node.topics.partitions => "Partitions of each of the pipeline's topics, when they are made";
+    "topics.retention_age" optional_duration node.topics.retention_age => "How long the pipeline's topics keep records that every reader has passed; `none` is for ever";
+    "topics.retention_bytes" optional_size node.topics.retention_bytes => "How many bytes a partition of the pipeline's topics keeps; `none` is all";
+    "gateway.auto_create_topics" boolean node.gateway.auto_create_topics => "A record for an unknown Kafka topic makes the topic";
+    "gateway.auto_create_streams" boolean node.gateway.auto_create_streams => "A record for an unknown Kinesis stream makes the stream";
+    "gateway.default_partitions" count node.gateway.default_partitions => "Partitions of a topic that a record made";
+    "gateway.default_shards" count node.gateway.default_shards => "Shards of a stream that a record made";
+    "gateway.max_shards" count node.gateway.max_shards => "The most shards that a stream may be created with";
+    "gateway.retention_age" optional_duration node.gateway.retention_age => "How long topics that clients made keep their records";
+    "gateway.retention_bytes" optional_size node.gateway.retention_bytes => "How many bytes a partition of such a topic keeps";
+    "gateway.stages" list node.gateway.stages => "First path segments that are dropped, as the stages of an API gateway";
+    "gateway.max_body_bytes" size node.gateway.max_body_bytes => "The largest request body";
+    "gateway.max_record_bytes" size node.gateway.max_record_bytes => "The largest record: key and value";
+    "gateway.max_put_records" count node.gateway.max_put_records => "The most records of one Kinesis `PutRecords` request";
+    "gateway.accept_plain_json" boolean node.gateway.accept_plain_json => "Kafka REST also takes `application/json`, which the original refuses";
+    "gateway.allowed_origin" optional_text node.gateway.allowed_origin => "The origin that browsers may post from: `*` is any, `none` is none";
+    "gateway.region" text node.gateway.region => "The AWS region in the names of streams";
+    "gateway.account_id" text node.gateway.account_id => "The AWS account in the names of streams";
+    "archive.flush_records" count node.archive.flush_records => "Records that a raw object holds at most";
+    "archive.flush_bytes" size node.archive.flush_bytes => "Bytes that a raw object holds at most";
+    "archive.flush_interval" duration node.archive.flush_interval => "How long a record waits at most before its object is stored";
+    "archive.discover_interval" duration node.archive.discover_interval => "How often new topics are looked for";
+    "archive.retry_pause" duration node.archive.retry_pause => "The pause after a first failure; it doubles with every further one";
+    "archive.retry_pause_max" duration node.archive.retry_pause_max => "The longest pause after a failure";
+    "stream.interval" duration node.trigger.interval => "How long a stream lane gathers records for a micro-batch; `0ms` takes what is there";
+    "stream.records" count node.trigger.records => "Records of a micro-batch at most";
+    "stream.bytes" size node.trigger.bytes => "Bytes of a micro-batch at most";
+    "query.memory_bytes" size node.query.memory_bytes => "Memory that all queries share";
+    "query.spill_bytes" size node.query.spill_bytes => "Bytes that queries may put on disk for a while";
+    "query.spill_folder" optional_path node.query.spill_folder => "Where queries put them; `none` is the system's folder for temporary files";
+    "query.time" duration node.query.time => "The longest that a query may run";
+    "query.rows" count node.query.rows => "The most rows that an answer may have";
+    "source.url" flag "--source" optional_text source.url, secret => "The database that the emulator draws from; `none` is `source.db` in the data folder";
+    "source.credentials" flag "--credentials" optional_path source.credentials => "A credentials file (`HOST`, `USER`, `PASSWORD`, `DATABASE`, `PORT`) in place of `source.url`";
+    "logging.level" flag "--verbose" text logging.level => "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives as in `pinflow_lane=debug`";
+    "logging.format" flag "--log-format" log_format logging.format => "How log lines look: `text` or `json`";
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn every_default_can_be_read_again() {
+        let mut settings = Settings::default();
+        for setting in SETTINGS {
+            let before = (setting.get)(&settings);
+            (setting.set)(&mut settings, &before).unwrap_or_else(|error| panic!("{}: {error}", setting.key));
+            assert_eq!((setting.get)(&settings), before, "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn keys_and_variables_are_unique() {
+        let mut names: Vec<String> = SETTINGS.iter().flat_map(|s| [s.key.to_owned(), s.variable()]).collect();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), SETTINGS.len() * 2);
+    }
+
+    #[test]
+    fn a_secret_is_not_shown() {
+        let mut settings = Settings::default();
+        let source = Setting::find("source.url").unwrap();
+        assert_eq!(source.shown(&settings), "none");
+        (source.set)(&mut settings, "mysql://u:s3cret@h/d").unwrap();
+        assert_eq!(source.shown(&settings), "(hidden)");
+    }
+}

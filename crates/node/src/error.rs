@@ -1,0 +1,92 @@
+//! Why a node cannot start, or cannot do what it is asked.
+
+use std::io;
+use std::path::PathBuf;
+
+use pinflow_archive::ArchiveError;
+use pinflow_clean::CleanError;
+use pinflow_lane::LaneError;
+use pinflow_log::LogError;
+use pinflow_query::QueryError;
+use pinflow_schedule::ScheduleError;
+use pinflow_table::TableError;
+use url::Url;
+
+/// A failure of the node.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Another process has the data folder.
+    #[error("the data folder {} is in use by {}; stop it, or take another folder with --data", folder.display(),
+        node.as_ref().map_or("another process".to_owned(), |url| format!("the node at {url}")))]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// Where that process listens, if it does.
+        node: Option<Url>,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Folder {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No port could be had.
+    #[error("cannot listen on {address}: {source}; choose another one with --port")]
+    Listen {
+        /// The address that was tried last.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A pipeline that cannot run.
+    #[error("{}", .0.join("\n"))]
+    Pipeline(Vec<String>),
+    /// There is no such job, task or stream in the pipeline.
+    #[error("the pipeline has no {what} `{name}`; it has {}", known.join(", "))]
+    Unknown {
+        /// As in `job`.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// The two lanes of a stream hold other rows.
+    #[error("{0}; `pinflow reconcile` shows a sample of the rows")]
+    LanesDiffer(String),
+    /// A lane does not get on.
+    #[error("the {lane} lane of stream `{stream}` stands still: {cause}")]
+    LaneStuck {
+        /// The lane.
+        lane: pinflow_pipeline::Lane,
+        /// The stream.
+        stream: String,
+        /// Why.
+        cause: String,
+    },
+    /// The log failed.
+    #[error(transparent)]
+    Log(#[from] LogError),
+    /// The archive failed.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A lane failed.
+    #[error(transparent)]
+    Lane(#[from] LaneError),
+    /// A table failed.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A cleaning cannot be planned.
+    #[error(transparent)]
+    Clean(#[from] CleanError),
+    /// A query failed.
+    #[error(transparent)]
+    Query(#[from] QueryError),
+    /// The scheduler failed.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+}

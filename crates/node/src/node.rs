@@ -1,0 +1,194 @@
+//! A node: opens the stages, runs them, and lets them finish.
+
+use std::sync::{Arc, Mutex};
+
+use futures::Stream;
+use pinflow_dashboard::{Dashboard, NodeView};
+use pinflow_event::TopicName;
+use pinflow_gateway::Gateway;
+use pinflow_pipeline::{Lane, Pipeline};
+use pinflow_schedule::{JobRun, RunHistory, Scheduler, SchedulerSettings, Trigger};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use crate::config::NodeConfig;
+use crate::error::NodeError;
+use crate::stages::{Stages, topics};
+use crate::tail::{TailFrom, TailRecord};
+use crate::view::View;
+use crate::work::Worker;
+use crate::{server, settle, tail};
+
+/// A pipeline with everything that runs it, on one data folder.
+pub struct Node {
+    stages: Arc<Stages>,
+    gateway: Gateway,
+    scheduler: Scheduler,
+    dashboard: Dashboard,
+    view: Arc<View>,
+    running: TaskTracker,
+    signals: Signals,
+}
+
+/// The order in which a node stops: what takes events in before what works on them.
+#[derive(Debug, Default)]
+struct Signals {
+    /// No more requests, event streams, jobs, retention.
+    closing: CancellationToken,
+    /// The stream lanes finish what is in the log.
+    drain: CancellationToken,
+    /// The archive stores what is in the log.
+    archive: CancellationToken,
+    /// Whoever still runs ends at once.
+    stop: CancellationToken,
+}
+
+impl Node {
+    /// Opens the data folder, which no other process may have, makes the pipeline's topics and plans all of its SQL.
+    /// Nothing runs yet.
+    ///
+    /// # Errors
+    /// [`NodeError`]; [`NodeError::InUse`] where another process has the folder.
+    pub async fn open(config: NodeConfig) -> Result<Self, NodeError> {
+        let stages = Arc::new(Stages::open(config).await?);
+        let signals = Signals::default();
+        let clock = Arc::clone(&stages.clock);
+        let history = RunHistory::open(stages.folder.runs(), RunHistory::KEEP, clock.now())?;
+        let settings = SchedulerSettings {
+            parallel_tasks: stages.config.parallel_tasks,
+            seed: clock.now().as_millis().unsigned_abs() ^ u64::from(std::process::id()).rotate_left(32),
+            ..SchedulerSettings::default()
+        };
+        let worker = Arc::new(Worker::new(&stages));
+        let jobs = stages.pipeline().jobs.clone();
+        let scheduler = Scheduler::new(jobs, worker, history, Arc::clone(&clock), settings)?;
+        let gateway = Gateway::new(Arc::clone(&stages.log), stages.config.gateway.clone(), Arc::clone(&clock));
+        let view = Arc::new(View {
+            stages: Arc::clone(&stages),
+            gateway: gateway.clone(),
+            scheduler: scheduler.clone(),
+            started_ms: clock.now().as_millis(),
+            urls: Arc::new(Mutex::default()),
+            queries: Default::default(),
+        });
+        let dashboard = Dashboard::new(
+            Arc::clone(&view) as Arc<dyn NodeView>,
+            clock,
+            stages.config.host_names.clone(),
+            signals.closing.clone(),
+        );
+        Ok(Self { stages, gateway, scheduler, dashboard, view, running: TaskTracker::new(), signals })
+    }
+
+    /// Starts the archive, the stream lanes, the scheduler and retention in the background. A second call does nothing.
+    pub fn start(&self) {
+        let lanes = std::mem::take(&mut *self.stages.stream_lanes.lock().expect("nobody panics while taking the lanes"));
+        if lanes.is_empty() {
+            return;
+        }
+        for lane in lanes {
+            self.running.spawn(lane.run(self.signals.drain.clone(), self.signals.stop.clone()));
+        }
+        let (stages, stop) = (Arc::clone(&self.stages), self.signals.archive.clone());
+        self.running.spawn(async move {
+            let topics = topics(stages.pipeline(), Lane::Batch);
+            stages.archive.run(&topics, stop).await;
+        });
+        if self.stages.config.schedule {
+            let (scheduler, stop) = (self.scheduler.clone(), self.signals.closing.clone());
+            self.running.spawn(async move { scheduler.run(stop).await });
+        }
+        self.running.spawn(enforce_retention(Arc::clone(&self.stages), self.signals.closing.clone()));
+        let dashboard = self.dashboard.clone();
+        self.running.spawn(async move { dashboard.run().await });
+    }
+
+    /// Listens, serves in the background, and says in the data folder where. Returns the address.
+    ///
+    /// # Errors
+    /// [`NodeError::Listen`], [`NodeError::Folder`].
+    pub async fn listen(&self) -> Result<Url, NodeError> {
+        let listener = server::bind(&self.stages.config).await?;
+        let address = listener
+            .local_addr()
+            .map_err(|source| NodeError::Listen { address: self.stages.config.host.to_string(), source })?;
+        let url: Url = format!("http://{address}/").parse().expect("an address and a port make a URL");
+        let log = Arc::clone(&self.stages.log);
+        let router = server::router(&self.gateway, &self.dashboard, log, self.signals.closing.clone());
+        self.running.spawn(server::serve(listener, router, self.signals.closing.clone()));
+        self.view.urls.lock().expect("nobody panics while changing the addresses").push(url.to_string());
+        self.stages.folder.publish(&url)?;
+        Ok(url)
+    }
+
+    /// Returns once everything that was acknowledged before the call is archived and, by the stream lanes, committed. The
+    /// node has to be started.
+    ///
+    /// # Errors
+    /// [`NodeError`] of the stage that does not get on.
+    pub async fn settle(&self) -> Result<(), NodeError> {
+        settle::all(&self.stages).await
+    }
+
+    /// Runs a job, or one task of it, and waits for its end. That a task failed is in the run, not an error.
+    ///
+    /// # Errors
+    /// [`NodeError::Schedule`] where it cannot be run.
+    pub async fn run_job(&self, job: &str, task: Option<&str>, trigger: Trigger) -> Result<JobRun, NodeError> {
+        Ok(self.scheduler.run_job(job, task, trigger).await?)
+    }
+
+    /// What the dashboard and the command line ask.
+    pub fn view(&self) -> Arc<dyn NodeView> {
+        Arc::clone(&self.view) as Arc<dyn NodeView>
+    }
+
+    /// The pipeline.
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        self.stages.pipeline()
+    }
+
+    /// A topic's records; with `follow` also those that come.
+    pub fn tail(
+        &self,
+        topic: &TopicName,
+        from: TailFrom,
+        follow: bool,
+    ) -> impl Stream<Item = Result<TailRecord, NodeError>> + Send + 'static {
+        tail::tail(Arc::clone(&self.stages.log), topic.clone(), from, follow)
+    }
+
+    /// Takes no more requests, lets lanes and archive finish what is in the log, and closes everything.
+    ///
+    /// # Errors
+    /// [`NodeError`] where the last bytes could not be stored.
+    pub async fn stop(self) -> Result<(), NodeError> {
+        self.signals.closing.cancel();
+        self.scheduler.shut_down().await;
+        self.signals.drain.cancel();
+        self.signals.archive.cancel();
+        self.running.close();
+        self.running.wait().await;
+        let closed = self.stages.log.close().await;
+        self.stages.folder.withdraw()?;
+        Ok(closed?)
+    }
+}
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("folder", &self.stages.folder).finish_non_exhaustive()
+    }
+}
+
+async fn enforce_retention(stages: Arc<Stages>, stop: CancellationToken) {
+    let mut tick = tokio::time::interval(stages.config.log.retention_interval);
+    while stop.run_until_cancelled(tick.tick()).await.is_some() {
+        match stages.log.enforce_retention(stages.clock.now()).await {
+            Ok(0) => {}
+            Ok(freed) => tracing::info!(bytes = freed, "the log let go of what is past its retention"),
+            Err(error) => tracing::warn!(%error, "retention failed"),
+        }
+    }
+}

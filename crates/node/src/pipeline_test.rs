@@ -1,0 +1,166 @@
+//! Runs a pipeline's own `tests/*.yaml`: events in, rows and dead letters and answers out.
+//!
+//! The events go through the same cleaning and the same de-duplication as on both lanes; answers are asked of tables in a temporary
+//! folder.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use pinflow_clean::{Cleaner, KeySet};
+use pinflow_pipeline::{Lane, Pipeline, TestCase, TestStream};
+use pinflow_query::{Answer, QueryEngine, QueryLimits};
+use pinflow_table::{Commit, Table, TableRoot};
+use serde_json::Value;
+
+use crate::check;
+use crate::error::NodeError;
+use crate::stages::cleaned_columns;
+
+/// How a case of a pipeline's tests went.
+#[derive(Clone, Debug)]
+pub struct TestOutcome {
+    /// The file that it stands in.
+    pub file: PathBuf,
+    /// The line that it begins on.
+    pub line: u64,
+    /// What it shows.
+    pub name: String,
+    /// What is not as expected; nothing where it passed.
+    pub failures: Vec<String>,
+    /// How long it took.
+    pub elapsed: Duration,
+}
+
+/// Runs all tests of `pipeline`.
+///
+/// # Errors
+/// [`NodeError::Pipeline`] where the pipeline itself is not sound; [`NodeError`] where the temporary tables fail.
+pub async fn test(pipeline: &Pipeline) -> Result<Vec<TestOutcome>, NodeError> {
+    let pipeline = Arc::new(pipeline.clone());
+    let cleaners = check::plan(&pipeline).await.map_err(NodeError::Pipeline)?;
+    let mut outcomes = Vec::new();
+    for case in &pipeline.tests {
+        let began = Instant::now();
+        let failures = run(&pipeline, &cleaners, case).await?;
+        outcomes.push(TestOutcome {
+            file: case.file.clone(),
+            line: case.line,
+            name: case.name.clone(),
+            failures,
+            elapsed: began.elapsed(),
+        });
+    }
+    Ok(outcomes)
+}
+
+async fn run(
+    pipeline: &Arc<Pipeline>,
+    cleaners: &BTreeMap<String, Arc<Cleaner>>,
+    case: &TestCase,
+) -> Result<Vec<String>, NodeError> {
+    let mut failures = Vec::new();
+    let mut cleaned = BTreeMap::new();
+    for part in &case.streams {
+        let rows = clean(&cleaners[&part.stream], part, &mut failures)?;
+        if let Some(wanted) = &part.rows {
+            let found = json_rows(&rows);
+            failures.extend(compare(wanted, &found).map(|failure| format!("stream `{}`: {failure}", part.stream)));
+        }
+        cleaned.insert(part.stream.clone(), rows);
+    }
+    if !case.answers.is_empty() {
+        failures.extend(ask(pipeline, cleaners, &cleaned, case).await?);
+    }
+    Ok(failures)
+}
+
+/// The rows that a stream's events become. Dead letters that are not as expected are failures.
+fn clean(cleaner: &Cleaner, part: &TestStream, failures: &mut Vec<String>) -> Result<RecordBatch, NodeError> {
+    let records: Vec<Option<&[u8]>> = part.events.iter().map(|event| Some(event.as_slice())).collect();
+    let cleaned = cleaner.clean(&records)?;
+    let wanted = part.dead.as_deref().unwrap_or_default();
+    for reject in &cleaned.rejects {
+        let reason = reject.cause.to_string();
+        match wanted.iter().find(|dead| dead.event == reject.index) {
+            None => failures.push(format!("stream `{}`: event {} is a dead letter: {reason}", part.stream, reject.index)),
+            Some(dead) if !reason.contains(&dead.reason) => failures.push(format!(
+                "stream `{}`: event {} is a dead letter because {reason:?}, which does not hold {:?}",
+                part.stream, reject.index, dead.reason
+            )),
+            Some(_) => {}
+        }
+    }
+    let alive = wanted.iter().filter(|dead| !cleaned.rejects.iter().any(|reject| reject.index == dead.event));
+    failures.extend(alive.map(|dead| format!("stream `{}`: event {} is no dead letter", part.stream, dead.event)));
+    match cleaner.key_column() {
+        None => Ok(cleaned.rows),
+        Some(key) => {
+            let distinct = KeySet::new((0, 0)).distinct(&cleaned.rows, key);
+            Ok(distinct.expect("a planned key column has a key's type").rows)
+        }
+    }
+}
+
+/// Asks the case's queries of tables that hold the cleaned rows.
+async fn ask(
+    pipeline: &Arc<Pipeline>,
+    cleaners: &BTreeMap<String, Arc<Cleaner>>,
+    cleaned: &BTreeMap<String, RecordBatch>,
+    case: &TestCase,
+) -> Result<Vec<String>, NodeError> {
+    let folder = tempfile::tempdir()
+        .map_err(|source| NodeError::Folder { action: "create", path: std::env::temp_dir(), source })?;
+    let tables = TableRoot::local(folder.path())?;
+    for (stream, rows) in cleaned {
+        let spec = &pipeline.stream(stream).expect("a checked test names the pipeline's streams").batch;
+        let mut table = Table::open(&tables.table(Lane::Batch.as_str(), &spec.table)?, &rows.schema()).await?;
+        table.commit(&Commit { rows: vec![rows.clone()], ..Commit::default() }).await?;
+    }
+    let columns = cleaned_columns(cleaners);
+    let engine = QueryEngine::open(Arc::clone(pipeline), &tables, &columns, None, QueryLimits::default())?;
+    let mut failures = Vec::new();
+    for (query, wanted) in &case.answers {
+        let answer = engine.ask(query, Lane::Batch, &Default::default()).await?;
+        failures.extend(compare(wanted, &answer.to_json_rows()).map(|failure| format!("query `{query}`: {failure}")));
+    }
+    Ok(failures)
+}
+
+fn json_rows(rows: &RecordBatch) -> Vec<Value> {
+    Answer { schema: rows.schema(), batches: vec![rows.clone()], elapsed: Duration::ZERO }.to_json_rows()
+}
+
+/// What is missing of `wanted` in `found`, and what is there beyond it, in any order.
+fn compare(wanted: &[Value], found: &[Value]) -> impl Iterator<Item = String> + use<> {
+    let mut left: Vec<&Value> = found.iter().collect();
+    let mut missing = Vec::new();
+    for row in wanted {
+        match left.iter().position(|candidate| covers(candidate, row)) {
+            Some(place) => {
+                left.remove(place);
+            }
+            None => missing.push(row),
+        }
+    }
+    let missing = missing.into_iter().map(|row| format!("missing row {row}"));
+    let extra = left.into_iter().map(|row| format!("unexpected row {row}"));
+    missing.chain(extra).collect::<Vec<_>>().into_iter()
+}
+
+/// Whether `found` has all that `wanted` names.
+fn covers(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => {
+            wanted.iter().all(|(name, value)| found.get(name).is_some_and(|found| covers(found, value)))
+        }
+        (Value::Array(found), Value::Array(wanted)) => {
+            found.len() == wanted.len() && found.iter().zip(wanted).all(|(found, wanted)| covers(found, wanted))
+        }
+        // YAML's 5 and a double's 5.0 are the same number.
+        (Value::Number(found), Value::Number(wanted)) => found == wanted || found.as_f64() == wanted.as_f64(),
+        (found, wanted) => found == wanted,
+    }
+}

@@ -1,0 +1,176 @@
+//! The stages of a node, opened and wired, but not running: the one place where a backend is chosen.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use object_store::ObjectStore;
+use pinflow_archive::{Archive, ArchiveReader, DurableLocalStore};
+use pinflow_clean::Cleaner;
+use pinflow_event::{Clock, Offset, Partition, TopicName, TopicPartition};
+use pinflow_lane::{BatchLane, LaneParts, LaneWriter, SharedStatus, StreamLane, open_dead_table};
+use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, LogError};
+use pinflow_pipeline::{Lane, Pipeline, Stream};
+use pinflow_query::QueryEngine;
+use pinflow_table::TableRoot;
+use tokio::sync::Mutex;
+
+use crate::check;
+use crate::clock::SystemClock;
+use crate::config::NodeConfig;
+use crate::data_folder::DataFolder;
+use crate::error::NodeError;
+use crate::system_tables::NodeTables;
+
+/// Everything that a node is made of.
+#[derive(Debug)]
+pub(crate) struct Stages {
+    pub config: NodeConfig,
+    pub folder: DataFolder,
+    pub clock: Arc<dyn Clock>,
+    pub log: Arc<dyn EventLog>,
+    pub archive: Arc<Archive>,
+    pub tables: TableRoot,
+    pub batch_lanes: BTreeMap<String, Arc<Mutex<BatchLane>>>,
+    /// Taken by whoever runs them.
+    pub stream_lanes: std::sync::Mutex<Vec<StreamLane>>,
+    pub statuses: BTreeMap<(Lane, String), SharedStatus>,
+    pub engine: QueryEngine,
+    pub system: Arc<NodeTables>,
+}
+
+impl Stages {
+    pub async fn open(config: NodeConfig) -> Result<Self, NodeError> {
+        let cleaners = check::plan(&config.pipeline).await.map_err(NodeError::Pipeline)?;
+        let folder = DataFolder::take(&config.data)?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let log = open_log(&config, &folder, &clock)?;
+        make_topics(log.as_ref(), &config).await?;
+
+        let store: Arc<dyn ObjectStore> = Arc::new(DurableLocalStore::open(folder.archive())?);
+        let archive =
+            Arc::new(Archive::new(Arc::clone(&store), Arc::clone(&log), config.archive.clone(), Arc::clone(&clock)));
+        archive.protect(&topics(&config.pipeline, Lane::Batch)).await?;
+
+        let tables = TableRoot::local(&folder.tables())?;
+        let secret = secret();
+        let mut batch_lanes = BTreeMap::new();
+        let mut stream_lanes = Vec::new();
+        let mut statuses = BTreeMap::new();
+        for stream in &config.pipeline.streams {
+            let dead = open_dead_table(&tables, &stream.name).await?;
+            let parts = |lane| LaneParts {
+                pipeline: config.pipeline.name.clone(),
+                stream: stream.clone(),
+                lane,
+                cleaner: Arc::clone(&cleaners[&stream.name]),
+                tables: tables.clone(),
+                dead: Arc::clone(&dead),
+                clock: Arc::clone(&clock),
+                secret,
+            };
+            let mut writer = LaneWriter::open(parts(Lane::Batch)).await?;
+            read_positions(log.as_ref(), &mut writer).await?;
+            statuses.insert((Lane::Batch, stream.name.clone()), writer.status());
+            let lane = BatchLane::new(ArchiveReader::new(Arc::clone(&store)), writer);
+            batch_lanes.insert(stream.name.clone(), Arc::new(Mutex::new(lane)));
+
+            let writer = LaneWriter::open(parts(Lane::Stream)).await?;
+            statuses.insert((Lane::Stream, stream.name.clone()), writer.status());
+            stream_lanes.push(StreamLane::new(Arc::clone(&log), writer, config.trigger).await?);
+        }
+
+        let system = Arc::new(NodeTables::default());
+        let columns = cleaned_columns(&cleaners);
+        let engine = QueryEngine::open(
+            Arc::clone(&config.pipeline),
+            &tables,
+            &columns,
+            Some(Arc::clone(&system) as Arc<dyn pinflow_query::SystemTables>),
+            config.query.clone(),
+        )?;
+        Ok(Self {
+            config,
+            folder,
+            clock,
+            log,
+            archive,
+            tables,
+            batch_lanes,
+            stream_lanes: std::sync::Mutex::new(stream_lanes),
+            statuses,
+            engine,
+            system,
+        })
+    }
+
+    pub fn pipeline(&self) -> &Arc<Pipeline> {
+        &self.config.pipeline
+    }
+
+    /// The stream of that name.
+    pub fn stream(&self, name: &str) -> Result<&Stream, NodeError> {
+        self.pipeline().stream(name).ok_or_else(|| NodeError::Unknown {
+            what: "stream",
+            name: name.to_owned(),
+            known: self.pipeline().streams.iter().map(|stream| stream.name.clone()).collect(),
+        })
+    }
+
+    /// Where the partitions of a topic end now.
+    pub async fn ends(&self, topic: &TopicName) -> Result<Vec<(TopicPartition, Offset)>, NodeError> {
+        let partitions = self.log.topic(topic).await?.config.partitions;
+        let mut ends = Vec::new();
+        for partition in (0..partitions).map(Partition) {
+            let at = TopicPartition::new(topic.clone(), partition);
+            let end = self.log.bounds(&at).await?.end;
+            ends.push((at, end));
+        }
+        Ok(ends)
+    }
+}
+
+/// The columns of each stream's cleaned rows.
+pub(crate) fn cleaned_columns(cleaners: &BTreeMap<String, Arc<Cleaner>>) -> HashMap<String, SchemaRef> {
+    cleaners.iter().map(|(stream, cleaner)| (stream.clone(), Arc::clone(cleaner.output_schema()))).collect()
+}
+
+/// The topics that feed a lane.
+pub(crate) fn topics(pipeline: &Pipeline, lane: Lane) -> Vec<TopicName> {
+    pipeline.streams.iter().map(|stream| stream.lane(lane).topic.clone()).collect()
+}
+
+fn open_log(config: &NodeConfig, folder: &DataFolder, clock: &Arc<dyn Clock>) -> Result<Arc<dyn EventLog>, NodeError> {
+    let options = EmbeddedOptions {
+        segment_bytes: config.log.segment_bytes,
+        max_waiting_bytes: config.log.max_waiting_bytes,
+        ..EmbeddedOptions::new(folder.log())
+    };
+    Ok(Arc::new(EmbeddedLog::open(options, Arc::clone(clock))?))
+}
+
+/// The pipeline's topics are there from the start, so that a client may ask for them before the first event.
+async fn make_topics(log: &dyn EventLog, config: &NodeConfig) -> Result<(), NodeError> {
+    for topic in Lane::ALL.into_iter().flat_map(|lane| topics(&config.pipeline, lane)) {
+        match log.create_topic(&topic, config.topics.clone()).await {
+            Ok(_) | Err(LogError::TopicExists(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Shows the batch lane's positions in its status before the first run.
+async fn read_positions(log: &dyn EventLog, writer: &mut LaneWriter) -> Result<(), NodeError> {
+    let partitions = log.topic(writer.topic()).await?.config.partitions;
+    for partition in (0..partitions).map(Partition) {
+        writer.position(partition).await?;
+    }
+    Ok(())
+}
+
+/// A secret for the key hashes, from the randomness that the standard library seeds its own hash maps with.
+fn secret() -> (u64, u64) {
+    (RandomState::new().hash_one(1), RandomState::new().hash_one(2))
+}

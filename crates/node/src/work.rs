@@ -1,0 +1,119 @@
+//! What the tasks of a job do. Every task may be broken off and done again: positions are in the tables.
+
+use std::sync::{Arc, Weak};
+
+use async_trait::async_trait;
+use pinflow_lane::{BatchRun, LaneError};
+use pinflow_pipeline::{Lane, Task, Work};
+use pinflow_query::{Answer, QueryError, Reconciliation};
+use pinflow_schedule::{TaskContext, TaskFailure, TaskOutcome, TaskRunner};
+use pinflow_table::{Commit, Progress, Table, TableError};
+
+use crate::error::NodeError;
+use crate::settle;
+use crate::stages::Stages;
+
+/// Does the work of tasks on a node's stages.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    // Weak: the stages hold the scheduler's owner, and must go when the node goes.
+    stages: Weak<Stages>,
+}
+
+impl Worker {
+    pub fn new(stages: &Arc<Stages>) -> Self {
+        Self { stages: Arc::downgrade(stages) }
+    }
+}
+
+#[async_trait]
+impl TaskRunner for Worker {
+    async fn run(&self, task: &Task, context: &TaskContext) -> Result<TaskOutcome, TaskFailure> {
+        let stages = self
+            .stages
+            .upgrade()
+            .ok_or_else(|| TaskFailure { message: "the node is stopping".to_owned(), retry: false })?;
+        match &task.work {
+            Work::Clean { stream } => clean(&stages, stream).await,
+            Work::Query { query } => answer(&stages, query, context).await,
+            Work::Reconcile { stream } => reconcile(&stages, stream).await,
+        }
+        .map_err(|error| TaskFailure { retry: may_pass(&error), message: error.to_string() })
+    }
+}
+
+/// Archives what is acknowledged by now, then takes what is archived to the table.
+async fn clean(stages: &Stages, stream: &str) -> Result<TaskOutcome, NodeError> {
+    let ends = stages.ends(&stages.stream(stream)?.batch.topic).await?;
+    stages.archive.flush_through(&ends).await?;
+    let lane = Arc::clone(&stages.batch_lanes[stream]);
+    // In a task of its own: a commit that was begun is finished even if the run is cancelled.
+    let work = tokio::spawn(async move { lane.lock().await.run().await });
+    let BatchRun { records, rows, duplicates, dead } = work.await.expect("the batch lane does not panic")?;
+    Ok(TaskOutcome { rows: Some(rows), note: format!("{records} records, {duplicates} duplicates, {dead} dead") })
+}
+
+/// Answers a query on the batch tables into `result.<query>`.
+async fn answer(stages: &Stages, query: &str, context: &TaskContext) -> Result<TaskOutcome, NodeError> {
+    let answer = stages.engine.ask(query, Lane::Batch, &context.stop).await?;
+    let location = stages.tables.table("result", query)?;
+    let schema = answer.result_schema();
+    let mut table = match Table::open(&location, &schema).await {
+        // The question was changed: its old answers stay readable as older versions of the table.
+        Err(TableError::SchemaChanged { .. }) => Table::replace(&location, &schema).await?,
+        opened => opened?,
+    };
+    let application = format!("pinflow/{}/result/{query}", stages.pipeline().name);
+    let from = table.progress(&application).await?;
+    let to = context.run_time.as_millis();
+    // An attempt whose answer was stored, but which did not live to say so, is not stored again.
+    if from < to {
+        let rows = answer
+            .to_result_rows(context.run_id.as_str(), context.run_time)
+            .map_err(|error| NodeError::Query(QueryError::Execution { message: error.to_string() }))?;
+        let notes = vec![("pinflow.run".to_owned(), context.run_id.as_str().into())];
+        table.commit(&Commit { rows, progress: vec![Progress { application, from, to }], notes }).await?;
+        table.compact_if_due().await?;
+    }
+    Ok(TaskOutcome { rows: Some(answer.row_count() as u64), note: elapsed_note(&answer) })
+}
+
+/// What [`elapsed_of`] reads back.
+fn elapsed_note(answer: &Answer) -> String {
+    format!("{} ms", answer.elapsed.as_millis())
+}
+
+/// How long a query task's own answer took, by its note.
+pub(crate) fn elapsed_of(note: &str) -> Option<u64> {
+    note.strip_suffix(" ms")?.parse().ok()
+}
+
+/// Compares the lanes of a stream once the stream lane has caught up with what was acknowledged.
+async fn reconcile(stages: &Stages, stream: &str) -> Result<TaskOutcome, NodeError> {
+    settle::stream_lane(stages, stages.stream(stream)?).await?;
+    let compared = stages.engine.reconcile(stream, &Default::default()).await?;
+    if compared.is_equal() {
+        return Ok(TaskOutcome { rows: Some(compared.matching), note: "the lanes hold the same rows".to_owned() });
+    }
+    Err(NodeError::LanesDiffer(difference(&compared)))
+}
+
+/// How the lanes differ, in a sentence.
+pub(crate) fn difference(compared: &Reconciliation) -> String {
+    let Reconciliation { stream, matching, missing_in_batch, missing_in_stream, different, .. } = compared;
+    format!(
+        "the lanes of stream `{stream}` differ: {matching} rows are the same, {missing_in_batch} are missing in batch, \
+         {missing_in_stream} are missing in stream, {different} differ in a column"
+    )
+}
+
+/// Whether a later attempt may succeed with nobody doing anything.
+fn may_pass(error: &NodeError) -> bool {
+    !matches!(
+        error,
+        NodeError::Unknown { .. }
+            | NodeError::Table(TableError::SchemaChanged { .. })
+            | NodeError::Lane(LaneError::Table(TableError::SchemaChanged { .. }))
+            | NodeError::Query(QueryError::Syntax { .. } | QueryError::UnknownColumn { .. } | QueryError::Plan { .. })
+    )
+}

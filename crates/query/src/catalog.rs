@@ -1,0 +1,170 @@
+//! The names that SQL knows: schemas `batch`, `stream`, `dead`, `result`, `system`, and the tables in them.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{CatalogProvider, MemTable, SchemaProvider, TableProvider};
+use datafusion::common::TableReference;
+use datafusion::error::{DataFusionError, Result};
+use datafusion::logical_expr::TableType;
+use pinflow_pipeline::{Lane, Pipeline};
+use pinflow_table::{TableError, TableRoot, dead_letter_schema};
+
+use crate::delta::LazyTable;
+use crate::error::QueryError;
+use crate::hint::nearest;
+use crate::system::SystemTables;
+
+/// The catalog's own name: `pinflow.batch.pin` in full.
+pub(crate) const CATALOG: &str = "pinflow";
+/// The schema of dead letters.
+const DEAD: &str = "dead";
+/// The schema of stored answers.
+pub(crate) const RESULT: &str = "result";
+/// The schema of the node's own tables.
+const SYSTEM: &str = "system";
+
+/// All schemas of a pipeline.
+#[derive(Debug)]
+pub(crate) struct Catalog {
+    delta: BTreeMap<&'static str, Arc<DeltaSchema>>,
+    system: Arc<SystemSchema>,
+}
+
+impl Catalog {
+    /// The catalog of `pipeline` on the tables below `root`; `columns` are the cleaned columns of each stream.
+    pub fn new(
+        pipeline: &Pipeline,
+        root: &TableRoot,
+        columns: &HashMap<String, SchemaRef>,
+        system: Option<Arc<dyn SystemTables>>,
+    ) -> std::result::Result<Self, TableError> {
+        let mut delta = BTreeMap::new();
+        for lane in Lane::ALL {
+            let tables = pipeline.streams.iter().map(|stream| {
+                let made_by = format!("the {lane} lane of stream `{}` makes it with its first rows", stream.name);
+                let location = root.table(lane.as_str(), &stream.lane(lane).table)?;
+                Ok(lazy(lane.as_str(), &stream.name, location, columns.get(&stream.name).cloned(), made_by))
+            });
+            delta.insert(lane.as_str(), schema(tables)?);
+        }
+        let dead = pipeline.streams.iter().map(|stream| {
+            let location = root.table(DEAD, &stream.name)?;
+            Ok(lazy(DEAD, &stream.name, location, Some(dead_letter_schema()), String::new()))
+        });
+        delta.insert(DEAD, schema(dead)?);
+        let results = pipeline.queries.iter().map(|query| {
+            let made_by = format!("a job that runs query `{}` makes it; to ask now, run the query itself", query.name);
+            Ok(lazy(RESULT, &query.name, root.table(RESULT, &query.name)?, None, made_by))
+        });
+        delta.insert(RESULT, schema(results)?);
+        Ok(Self { delta, system: Arc::new(SystemSchema(system)) })
+    }
+
+    /// The table of a stream on a lane.
+    pub fn lane_table(&self, stream: &str, lane: Lane) -> Option<Arc<LazyTable>> {
+        self.delta.get(lane.as_str())?.0.get(stream).cloned()
+    }
+
+    /// Refuses a name that is no table, with the nearest one that is.
+    pub fn check(&self, reference: &TableReference, default: Lane) -> std::result::Result<(), QueryError> {
+        if reference.catalog().is_some_and(|catalog| catalog != CATALOG) {
+            return Err(self.unknown(reference, default));
+        }
+        let schema = reference.schema().unwrap_or(default.as_str());
+        // DataFusion's own tables about tables, which `SHOW TABLES` reads.
+        let exists = schema == "information_schema" || self.schema(schema).is_some_and(|schema| schema.table_exist(reference.table()));
+        if exists { Ok(()) } else { Err(self.unknown(reference, default)) }
+    }
+
+    fn unknown(&self, reference: &TableReference, default: Lane) -> QueryError {
+        let name = reference.to_string();
+        let mut known: Vec<String> = Vec::new();
+        for schema in self.schema_names() {
+            for table in self.schema(&schema).map(|schema| schema.table_names()).unwrap_or_default() {
+                if schema == default.as_str() {
+                    known.push(table.clone());
+                }
+                known.push(format!("{schema}.{table}"));
+            }
+        }
+        let hint = match nearest(&name, known.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("`SHOW TABLES` lists them all, `{default}` is the schema where none is written"),
+        };
+        QueryError::UnknownTable { name, hint }
+    }
+}
+
+fn lazy(schema: &str, name: &str, location: url::Url, columns: Option<SchemaRef>, made_by: String) -> (String, Arc<LazyTable>) {
+    (name.to_owned(), Arc::new(LazyTable::new(format!("{schema}.{name}"), location, columns, made_by)))
+}
+
+fn schema(
+    tables: impl Iterator<Item = std::result::Result<(String, Arc<LazyTable>), TableError>>,
+) -> std::result::Result<Arc<DeltaSchema>, TableError> {
+    Ok(Arc::new(DeltaSchema(tables.collect::<std::result::Result<_, _>>()?)))
+}
+
+impl CatalogProvider for Catalog {
+    fn schema_names(&self) -> Vec<String> {
+        self.delta.keys().map(|&name| name.to_owned()).chain([SYSTEM.to_owned()]).collect()
+    }
+
+    fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
+        if name == SYSTEM {
+            return Some(Arc::clone(&self.system) as Arc<dyn SchemaProvider>);
+        }
+        self.delta.get(name).map(|schema| Arc::clone(schema) as Arc<dyn SchemaProvider>)
+    }
+}
+
+/// Tables by name, each opened when it is asked for.
+#[derive(Debug)]
+struct DeltaSchema(BTreeMap<String, Arc<LazyTable>>);
+
+#[async_trait]
+impl SchemaProvider for DeltaSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some(table) = self.0.get(name) else { return Ok(None) };
+        table.provider().await.map(Some).map_err(|cause| DataFusionError::External(Box::new(cause)))
+    }
+
+    /// Said without opening the table, for `SHOW TABLES`.
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(self.table_exist(name).then_some(TableType::Base))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+}
+
+#[derive(Debug)]
+struct SystemSchema(Option<Arc<dyn SystemTables>>);
+
+#[async_trait]
+impl SchemaProvider for SystemSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.0.as_ref().map(|system| system.names()).unwrap_or_default()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some(rows) = self.0.as_ref().and_then(|system| system.table(name)) else { return Ok(None) };
+        Ok(Some(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(self.table_exist(name).then_some(TableType::Base))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.table_names().iter().any(|known| known == name)
+    }
+}

@@ -1,0 +1,81 @@
+//! One Delta table as queries see it: opened when a query names it first, kept open, brought up to date for each query.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::catalog::TableProvider;
+use datafusion::datasource::empty::EmptyTable;
+use deltalake::{DeltaTable, DeltaTableError};
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::error::QueryError;
+
+/// A table that may not exist yet.
+#[derive(Debug)]
+pub(crate) struct LazyTable {
+    /// As in SQL: `batch.pin`.
+    name: String,
+    location: Url,
+    /// Its columns, where they are known before anything is written: then it reads as empty.
+    columns: Option<SchemaRef>,
+    /// What makes the table, for the message where it is missing and its columns are unknown.
+    made_by: String,
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    table: DeltaTable,
+    /// Made for the version that the table has now.
+    provider: Arc<dyn TableProvider>,
+}
+
+impl LazyTable {
+    pub fn new(name: String, location: Url, columns: Option<SchemaRef>, made_by: String) -> Self {
+        Self { name, location, columns, made_by, open: Mutex::new(None) }
+    }
+
+    /// The table at its newest version; a query that holds what is returned goes on seeing that version.
+    pub async fn provider(&self) -> Result<Arc<dyn TableProvider>, QueryError> {
+        let mut open = self.open.lock().await;
+        if let Some(known) = open.take() {
+            // A table that was deleted or made anew under us cannot be brought up to date: it is opened again.
+            *open = self.refresh(known).await.ok();
+        }
+        if open.is_none() {
+            *open = self.open_table().await.map_err(|source| self.unreadable(source))?;
+        }
+        match (&*open, &self.columns) {
+            (Some(open), _) => Ok(Arc::clone(&open.provider)),
+            (None, Some(columns)) => Ok(Arc::new(EmptyTable::new(Arc::clone(columns)))),
+            (None, None) => Err(QueryError::NotYetWritten { name: self.name.clone(), hint: self.made_by.clone() }),
+        }
+    }
+
+    async fn refresh(&self, known: Open) -> Result<Open, DeltaTableError> {
+        let Open { mut table, provider } = known;
+        let before = table.version();
+        table.update_state().await?;
+        if table.version() == before { Ok(Open { table, provider }) } else { with_provider(table).await }
+    }
+
+    /// `None` where there is no table yet.
+    async fn open_table(&self) -> Result<Option<Open>, DeltaTableError> {
+        // The Delta crate makes the folder of a local table that it is asked for; a reader leaves no trace.
+        if self.location.to_file_path().is_ok_and(|folder| !folder.exists()) {
+            return Ok(None);
+        }
+        let table = DeltaTable::try_from_url(self.location.clone()).await?;
+        if table.version().is_none() { Ok(None) } else { with_provider(table).await.map(Some) }
+    }
+
+    fn unreadable(&self, source: DeltaTableError) -> QueryError {
+        QueryError::Table { table: self.name.clone(), location: self.location.to_string(), source: Box::new(source) }
+    }
+}
+
+async fn with_provider(table: DeltaTable) -> Result<Open, DeltaTableError> {
+    let provider = table.table_provider().build().await.map_err(|cause| DeltaTableError::generic(cause.to_string()))?;
+    Ok(Open { table, provider: Arc::new(provider) })
+}

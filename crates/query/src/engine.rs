@@ -1,0 +1,224 @@
+//! The engine: one catalog, one memory pool, a session a lane.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
+use datafusion::sql::parser::Statement as DataFusionStatement;
+use futures::TryStreamExt;
+use pinflow_dialect::{parse, session_state};
+use pinflow_pipeline::{Lane, Pipeline};
+use pinflow_table::TableRoot;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::answer::{Answer, plain_batch, plain_schema};
+use crate::catalog::{CATALOG, Catalog};
+use crate::error::{QueryError, hint};
+use crate::limits::QueryLimits;
+use crate::read_only;
+use crate::reconcile::{self, Reconciliation};
+use crate::result_table::latest_run_sql;
+use crate::system::SystemTables;
+
+/// Answers SQL on the tables of one pipeline. Cheap to share; queries run side by side.
+#[derive(Debug)]
+pub struct QueryEngine {
+    pipeline: Arc<Pipeline>,
+    catalog: Arc<Catalog>,
+    limits: QueryLimits,
+    batch: Session,
+    stream: Session,
+}
+
+/// A session whose unqualified names are tables of one lane.
+struct Session(SessionContext);
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Session")
+    }
+}
+
+impl QueryEngine {
+    /// An engine on the tables below `tables`. `columns` are the cleaned columns of each stream, by its name: a lane's table that is
+    /// not written yet reads as empty with these, and is an error where they are not given. No table is opened here.
+    ///
+    /// # Errors
+    /// [`QueryError::Start`] where the spill folder cannot be made or a table's name is unfit.
+    pub fn open(
+        pipeline: Arc<Pipeline>,
+        tables: &TableRoot,
+        columns: &HashMap<String, SchemaRef>,
+        system: Option<Arc<dyn SystemTables>>,
+        limits: QueryLimits,
+    ) -> Result<Self, QueryError> {
+        let start = |message: String| QueryError::Start { message };
+        let catalog = Catalog::new(&pipeline, tables, columns, system).map_err(|cause| start(cause.to_string()))?;
+        let catalog = Arc::new(catalog);
+        let runtime = runtime(&limits).map_err(|cause| start(cause.to_string()))?;
+        let session = |lane| lane_session(lane, &catalog, &runtime);
+        let (batch, stream) = (session(Lane::Batch), session(Lane::Stream));
+        Ok(Self { pipeline, catalog, limits, batch, stream })
+    }
+
+    /// Answers `sql`; names without a schema are tables of `lane`. Every table that it names is read at its newest version.
+    ///
+    /// # Errors
+    /// Every [`QueryError`] but the ones about pipeline queries and streams.
+    pub async fn query(&self, sql: &str, lane: Lane, cancellation: &CancellationToken) -> Result<Answer, QueryError> {
+        self.within_limits(self.answer(sql, lane), cancellation).await
+    }
+
+    /// Answers the pipeline's query `name` on the tables of `lane`.
+    ///
+    /// # Errors
+    /// [`QueryError::UnknownQuery`]; as [`QueryEngine::query`].
+    pub async fn ask(&self, name: &str, lane: Lane, cancellation: &CancellationToken) -> Result<Answer, QueryError> {
+        let query = self.pipeline_query(name)?;
+        self.query(&query.sql.text, lane, cancellation).await
+    }
+
+    /// The rows of the newest run in `result.<name>`, without the columns of the run, in the query's own order where its `ORDER BY`
+    /// names columns of the answer.
+    ///
+    /// # Errors
+    /// [`QueryError::NotYetWritten`] before the first run; [`QueryError::UnknownQuery`]; as [`QueryEngine::query`].
+    pub async fn latest_result(&self, name: &str, cancellation: &CancellationToken) -> Result<Answer, QueryError> {
+        let query = self.pipeline_query(name)?;
+        match self.query(&latest_run_sql(query, true), Lane::Batch, cancellation).await {
+            Err(QueryError::UnknownColumn { .. } | QueryError::Plan { .. }) => {
+                self.query(&latest_run_sql(query, false), Lane::Batch, cancellation).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// The columns that `sql` gives, without running it.
+    ///
+    /// # Errors
+    /// As [`QueryEngine::query`], as far as planning goes.
+    pub async fn columns(&self, sql: &str, lane: Lane) -> Result<SchemaRef, QueryError> {
+        Ok(plain_schema(self.plan(sql, lane).await?.schema().as_arrow()))
+    }
+
+    /// Compares the two lanes of a stream row by row.
+    ///
+    /// # Errors
+    /// [`QueryError::UnknownStream`]; [`QueryError::Incomparable`]; [`QueryError::MemoryLimit`] (32 to 64 bytes a row are needed);
+    /// as [`QueryEngine::query`].
+    pub async fn reconcile(&self, stream: &str, cancellation: &CancellationToken) -> Result<Reconciliation, QueryError> {
+        let names: Vec<&str> = self.pipeline.streams.iter().map(|stream| stream.name.as_str()).collect();
+        let Some(stream) = self.pipeline.stream(stream) else {
+            return Err(QueryError::UnknownStream { name: stream.to_owned(), hint: hint(stream, &names, "streams") });
+        };
+        let lane = |lane| {
+            let table = self.catalog.lane_table(&stream.name, lane);
+            async move {
+                match table {
+                    Some(table) => table.provider().await,
+                    None => Err(QueryError::UnknownStream { name: stream.name.clone(), hint: "it has no table".to_owned() }),
+                }
+            }
+        };
+        let work = async {
+            let (batch, live) = (lane(Lane::Batch).await?, lane(Lane::Stream).await?);
+            reconcile::lanes(stream, &self.batch.0, batch, live, self.limits.memory_bytes).await
+        };
+        self.within_limits(work, cancellation).await
+    }
+
+    fn pipeline_query(&self, name: &str) -> Result<&pinflow_pipeline::Query, QueryError> {
+        let names: Vec<&str> = self.pipeline.queries.iter().map(|query| query.name.as_str()).collect();
+        self.pipeline
+            .query(name)
+            .ok_or_else(|| QueryError::UnknownQuery { name: name.to_owned(), hint: hint(name, &names, "queries") })
+    }
+
+    fn session(&self, lane: Lane) -> &SessionContext {
+        match lane {
+            Lane::Batch => &self.batch.0,
+            Lane::Stream => &self.stream.0,
+        }
+    }
+
+    async fn plan(&self, sql: &str, lane: Lane) -> Result<LogicalPlan, QueryError> {
+        let limit = self.limits.memory_bytes;
+        let statement = parse(sql).map_err(|cause| QueryError::from_dialect(cause, limit))?;
+        read_only::check(&statement)?;
+        let statement = DataFusionStatement::Statement(Box::new(statement));
+        let state = self.session(lane).state();
+        let references = state.resolve_table_references(&statement).map_err(|cause| QueryError::from_datafusion(&cause, limit))?;
+        references.iter().try_for_each(|reference| self.catalog.check(reference, lane))?;
+        let planned = async {
+            let plan = state.statement_to_plan(statement).await?;
+            // The statement was checked before; this is the second lock on the door.
+            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
+            Ok(plan)
+        };
+        planned.await.map_err(|cause: DataFusionError| QueryError::from_datafusion(&cause, limit))
+    }
+
+    async fn answer(&self, sql: &str, lane: Lane) -> Result<Answer, QueryError> {
+        let started = Instant::now();
+        let plan = self.plan(sql, lane).await?;
+        let failed = |cause: DataFusionError| QueryError::from_datafusion(&cause, self.limits.memory_bytes);
+        let frame = self.session(lane).execute_logical_plan(plan).await.map_err(failed)?;
+        let mut rows = frame.execute_stream().await.map_err(failed)?;
+        let schema = plain_schema(&rows.schema());
+        let mut batches = Vec::new();
+        let mut count = 0;
+        while let Some(batch) = rows.try_next().await.map_err(failed)? {
+            count += batch.num_rows();
+            if count > self.limits.rows {
+                return Err(QueryError::RowLimit { limit: self.limits.rows });
+            }
+            if batch.num_rows() > 0 {
+                batches.push(plain_batch(&batch, &schema).map_err(|cause| failed(cause.into()))?);
+            }
+        }
+        Ok(Answer { schema, batches, elapsed: started.elapsed() })
+    }
+
+    async fn within_limits<T>(
+        &self,
+        work: impl Future<Output = Result<T, QueryError>>,
+        cancellation: &CancellationToken,
+    ) -> Result<T, QueryError> {
+        let limit = self.limits.time;
+        tokio::select! {
+            biased;
+            () = cancellation.cancelled() => Err(QueryError::Cancelled),
+            outcome = tokio::time::timeout(limit, work) => outcome.unwrap_or(Err(QueryError::TimeLimit { limit })),
+        }
+    }
+}
+
+fn runtime(limits: &QueryLimits) -> datafusion::error::Result<Arc<RuntimeEnv>> {
+    let spill = match &limits.spill_folder {
+        Some(folder) => DiskManagerMode::Directories(vec![folder.clone()]),
+        None => DiskManagerMode::OsTmpDirectory,
+    };
+    let disk = DiskManagerBuilder::default().with_mode(spill).with_max_temp_directory_size(limits.spill_bytes);
+    RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(FairSpillPool::new(limits.memory_bytes)))
+        .with_disk_manager_builder(disk)
+        .build_arc()
+}
+
+fn lane_session(lane: Lane, catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>) -> Session {
+    let config = SessionConfig::new()
+        .with_create_default_catalog_and_schema(false)
+        .with_default_catalog_and_schema(CATALOG, lane.as_str())
+        .with_information_schema(true);
+    let session = SessionContext::new_with_state(session_state(config).with_runtime_env(Arc::clone(runtime)).build());
+    session.register_catalog(CATALOG, Arc::clone(catalog) as Arc<dyn datafusion::catalog::CatalogProvider>);
+    Session(session)
+}

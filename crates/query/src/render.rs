@@ -1,0 +1,126 @@
+//! Answers as JSON rows and as CSV.
+//!
+//! Times are text as SQL casts them (`2020-08-28 03:52:47`, UTC). Decimals are text in JSON, so that no digit is lost. NaN and the
+//! infinities are text, which JSON's numbers lack. Bytes are text where they are UTF-8, else `\x` and hexadecimal digits.
+
+use std::fmt::Write;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use pinflow_dialect::cast_array;
+use serde_json::{Map, Number, Value};
+
+use crate::answer::Answer;
+
+impl Answer {
+    /// The rows as JSON objects, the members in the order of the columns. Of two columns with one name the last is kept.
+    pub fn to_json_rows(&self) -> Vec<Value> {
+        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let mut rows = Vec::with_capacity(self.row_count());
+        for batch in &self.batches {
+            let mut objects = vec![Map::with_capacity(names.len()); batch.num_rows()];
+            for (name, column) in names.iter().zip(batch.columns()) {
+                for (object, value) in objects.iter_mut().zip(json_values(column)) {
+                    object.insert((*name).to_owned(), value);
+                }
+            }
+            rows.extend(objects.into_iter().map(Value::Object));
+        }
+        rows
+    }
+
+    /// A header and the rows, by RFC 4180 with `\n`. A null is an empty field, an empty text is `""`; an array is JSON.
+    pub fn to_csv(&self) -> String {
+        let mut csv = String::new();
+        for (i, field) in self.schema.fields().iter().enumerate() {
+            push_field(&mut csv, i, field.name());
+        }
+        csv.push('\n');
+        for batch in &self.batches {
+            let columns: Vec<Vec<Value>> = batch.columns().iter().map(|column| json_values(column).collect()).collect();
+            for row in 0..batch.num_rows() {
+                for (i, column) in columns.iter().enumerate() {
+                    match &column[row] {
+                        Value::Null if i > 0 => csv.push(','),
+                        Value::Null => {}
+                        Value::String(text) => push_field(&mut csv, i, text),
+                        other => push_field(&mut csv, i, &other.to_string()),
+                    }
+                }
+                csv.push('\n');
+            }
+        }
+        csv
+    }
+}
+
+fn push_field(csv: &mut String, index: usize, text: &str) {
+    if index > 0 {
+        csv.push(',');
+    }
+    if text.is_empty() || text.contains(['"', ',', '\n', '\r']) {
+        csv.extend(["\"", &text.replace('"', "\"\""), "\""]);
+    } else {
+        csv.push_str(text);
+    }
+}
+
+/// The values of a column of a plain type as JSON.
+pub(crate) fn json_values(column: &dyn Array) -> Box<dyn Iterator<Item = Value> + '_> {
+    let rows = 0..column.len();
+    let present = move |value: &dyn Fn(usize) -> Value, row: usize| if column.is_null(row) { Value::Null } else { value(row) };
+    match column.data_type() {
+        DataType::Null => Box::new(rows.map(|_| Value::Null)),
+        DataType::Boolean => Box::new(rows.map(move |row| present(&|row| column.as_boolean().value(row).into(), row))),
+        DataType::Utf8 => Box::new(rows.map(move |row| present(&|row| column.as_string::<i32>().value(row).into(), row))),
+        DataType::Binary => Box::new(rows.map(move |row| present(&|row| bytes(column.as_binary::<i32>().value(row)), row))),
+        DataType::Decimal128(..) => {
+            Box::new(rows.map(move |row| present(&|row| column.as_primitive::<Decimal128Type>().value_as_string(row).into(), row)))
+        }
+        DataType::List(_) => Box::new(rows.map(move |row| {
+            present(&|row| Value::Array(json_values(&column.as_list::<i32>().value(row)).collect()), row)
+        })),
+        integer if integer.is_signed_integer() => {
+            // Every whole number fits; a column that cannot be cast here does not exist.
+            let wide = arrow::compute::cast(column, &DataType::Int64).unwrap_or_else(|_| arrow::array::new_null_array(&DataType::Int64, column.len()));
+            Box::new(rows.map(move |row| present(&|row| wide.as_primitive::<Int64Type>().value(row).into(), row)))
+        }
+        float if float.is_floating() => {
+            let wide = arrow::compute::cast(column, &DataType::Float64).unwrap_or_else(|_| arrow::array::new_null_array(&DataType::Float64, column.len()));
+            Box::new(rows.map(move |row| present(&|row| double(wide.as_primitive::<arrow::datatypes::Float64Type>().value(row)), row)))
+        }
+        _ => Box::new(texts(column).into_iter()),
+    }
+}
+
+fn double(value: f64) -> Value {
+    match Number::from_f64(value) {
+        Some(number) => Value::Number(number),
+        None if value.is_nan() => "NaN".into(),
+        None => if value > 0.0 { "Infinity" } else { "-Infinity" }.into(),
+    }
+}
+
+fn bytes(value: &[u8]) -> Value {
+    match std::str::from_utf8(value) {
+        Ok(text) => text.into(),
+        Err(_) => value.iter().fold("\\x".to_owned(), |mut hex, byte| {
+            // Writing into a string does not fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        }).into(),
+    }
+}
+
+/// Any other type as its text in SQL.
+fn texts(column: &dyn Array) -> Vec<Value> {
+    if let Ok(text) = cast_array(&column.slice(0, column.len()), &DataType::Utf8) {
+        return text.as_string::<i32>().iter().map(Value::from).collect();
+    }
+    let options = FormatOptions::default();
+    match ArrayFormatter::try_new(column, &options) {
+        Ok(formatter) => (0..column.len()).map(|row| formatter.value(row).to_string().into()).collect(),
+        Err(cause) => vec![cause.to_string().into(); column.len()],
+    }
+}
