@@ -24,7 +24,12 @@ pub struct Archive {
 
 impl Archive {
     /// An archive that does nothing yet. `clock` dates what [`Archive::status`] tells.
-    pub fn new(store: Arc<dyn ObjectStore>, log: Arc<dyn EventLog>, settings: ArchiveSettings, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        log: Arc<dyn EventLog>,
+        settings: ArchiveSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self { store, log, settings, clock, partitions: Mutex::default() }
     }
 
@@ -93,7 +98,8 @@ impl Archive {
         let mut partitions = self.partitions.lock().unwrap_or_else(PoisonError::into_inner);
         let entry = partitions.entry(at.clone());
         let make = || {
-            let (store, log, settings, clock) = (self.store.clone(), self.log.clone(), self.settings.clone(), self.clock.clone());
+            let (store, log, settings, clock) =
+                (self.store.clone(), self.log.clone(), self.settings.clone(), self.clock.clone());
             Arc::new(ArchivedPartition::new(at.clone(), store, log, settings, clock))
         };
         entry.or_insert_with(make).clone()

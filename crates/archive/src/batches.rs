@@ -122,7 +122,12 @@ impl RecordBatches {
     fn begin(&mut self, mut fetched: Fetched) {
         let ArchiveObject { path, start, .. } = &fetched.object;
         if *start > self.next {
-            self.faults.push_back(ArchiveError::Missing { at: self.at.clone(), from: self.next, to: *start, path: path.clone() });
+            self.faults.push_back(ArchiveError::Missing {
+                at: self.at.clone(),
+                from: self.next,
+                to: *start,
+                path: path.clone(),
+            });
             self.next = *start;
         }
         if let Some(end) = self.covered.filter(|end| end > start) {

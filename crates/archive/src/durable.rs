@@ -47,8 +47,9 @@ impl DurableLocalStore {
     }
 
     fn open_with(root: &FilePath, fsync: Arc<Fsync>) -> std::result::Result<Self, ArchiveError> {
-        let failed =
-            |action| move |source: io::Error| ArchiveError::Folder { action, path: root.to_owned(), source: Arc::new(source) };
+        let failed = |action| {
+            move |source: io::Error| ArchiveError::Folder { action, path: root.to_owned(), source: Arc::new(source) }
+        };
         fs::create_dir_all(root).map_err(failed("make"))?;
         let root = fs::canonicalize(root).map_err(failed("find"))?;
         sync_tree(&root, &*fsync).map_err(failed("sync"))?;
@@ -76,7 +77,8 @@ impl DurableLocalStore {
     /// Writes the content under a name that no listing shows.
     fn stage(&self, file: &FilePath, payload: &PutPayload) -> io::Result<PathBuf> {
         let (staged, mut target) = create_staged(file)?;
-        let written = payload.iter().try_for_each(|chunk| target.write_all(chunk)).and_then(|()| (self.fsync)(&staged, &target));
+        let written =
+            payload.iter().try_for_each(|chunk| target.write_all(chunk)).and_then(|()| (self.fsync)(&staged, &target));
         match written {
             Ok(()) => Ok(staged),
             Err(error) => {
@@ -162,7 +164,9 @@ impl ObjectStore for DurableLocalStore {
         let path = location.to_string();
         let write = move || match store.write(&file, &payload, &opts.mode) {
             Ok(()) => Ok(PutResult { e_tag: None, version: None }),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(Error::AlreadyExists { path, source: error.into() }),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(Error::AlreadyExists { path, source: error.into() })
+            }
             Err(error) => Err(Error::Generic { store: NAME, source: error.into() }),
         };
         tokio::task::spawn_blocking(write).await?

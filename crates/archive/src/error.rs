@@ -62,7 +62,9 @@ pub enum ArchiveError {
         path: Path,
     },
     /// The newest object ends within a record.
-    #[error("object `{path}` is empty or ends within a record; remove it, and its records are written anew from the log")]
+    #[error(
+        "object `{path}` is empty or ends within a record; remove it, and its records are written anew from the log"
+    )]
     Torn {
         /// The object.
         path: Path,

@@ -13,7 +13,8 @@ pub(crate) const LENGTH_BYTES: usize = 4;
 /// The kind of object that `value` belongs in.
 pub(crate) fn kind_of(value: Option<&[u8]>) -> ObjectKind {
     // UTF-8 first: skipping a value does not look into its strings.
-    let is_json = value.and_then(|v| std::str::from_utf8(v).ok()).is_some_and(|v| serde_json::from_str::<IgnoredAny>(v).is_ok());
+    let is_json =
+        value.and_then(|v| std::str::from_utf8(v).ok()).is_some_and(|v| serde_json::from_str::<IgnoredAny>(v).is_ok());
     if is_json { ObjectKind::Json } else { ObjectKind::Raw }
 }
 

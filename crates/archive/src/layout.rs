@@ -137,9 +137,13 @@ mod tests {
 
     #[test]
     fn what_is_no_record_object_is_left_alone() {
-        for name in
-            ["0e3b.pin+0+.json", "0e3b.pin+1+0000000000.json", "0e3b.pin+0+-1.json", "notes.txt", "x/0e3b.pin+0+0000000000.json"]
-        {
+        for name in [
+            "0e3b.pin+0+.json",
+            "0e3b.pin+1+0000000000.json",
+            "0e3b.pin+0+-1.json",
+            "notes.txt",
+            "x/0e3b.pin+0+0000000000.json",
+        ] {
             assert_eq!(start_of(&format!("topics/0e3b.pin/partition=0/{name}")), None, "{name}");
         }
     }

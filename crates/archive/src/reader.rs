@@ -48,7 +48,8 @@ impl ArchiveReader {
     /// [`ArchiveError::Store`].
     pub async fn partitions(&self, topic: &TopicName) -> Result<Vec<Partition>, ArchiveError> {
         let folder = topic_folder(topic);
-        let listed = self.store.list_with_delimiter(Some(&folder)).await.map_err(ArchiveError::store("list", &folder))?;
+        let listed =
+            self.store.list_with_delimiter(Some(&folder)).await.map_err(ArchiveError::store("list", &folder))?;
         let mut partitions: Vec<_> = listed.common_prefixes.iter().filter_map(partition_of).collect();
         partitions.sort_unstable();
         Ok(partitions)
@@ -133,12 +134,14 @@ impl Everything {
     /// What may hold offsets from `from` on, and what is wrong there.
     fn from(self, from: Offset) -> ObjectListing {
         let Self { mut objects, mut unknown } = self;
-        let first = objects.iter().map(|object| object.start).take_while(|start| *start <= from).last().unwrap_or_default();
+        let first =
+            objects.iter().map(|object| object.start).take_while(|start| *start <= from).last().unwrap_or_default();
         objects.retain(|object| object.start >= first);
         unknown.retain(|(start, _)| *start >= first);
         let unknown = unknown.into_iter().map(|(_, path)| ArchiveError::UnknownKind { path });
         let same_start = objects.windows(2).filter(|pair| pair[0].start == pair[1].start);
-        let repeated = same_start.map(|pair| ArchiveError::Repeated { path: pair[1].path.clone(), end: pair[0].start.plus(1) });
+        let repeated =
+            same_start.map(|pair| ArchiveError::Repeated { path: pair[1].path.clone(), end: pair[0].start.plus(1) });
         let faults = unknown.chain(repeated).collect();
         ObjectListing { objects, faults }
     }

@@ -162,8 +162,12 @@ mod tests {
         let mut data = vec![b'x'; 100_000_000];
         data.extend_from_slice(b"\nlast\n");
         let data = Bytes::from(data);
-        let object =
-            ArchiveObject { path: Default::default(), start: Offset(0), kind: ObjectKind::Json, size: data.len() as u64 };
+        let object = ArchiveObject {
+            path: Default::default(),
+            start: Offset(0),
+            kind: ObjectKind::Json,
+            size: data.len() as u64,
+        };
         let (_, first) = ArchivedRecords::new(&object, data.clone()).next().unwrap();
         assert_eq!(first.unwrap().as_ptr(), data.as_ptr());
     }

@@ -90,7 +90,9 @@ impl ArchiveWriter {
     pub async fn gather(&mut self) -> Result<u64, ArchiveError> {
         let from = self.gathered();
         let records = match self.log.read(&self.at, from, READ_LIMIT).await {
-            Err(LogError::OffsetOutOfRange { earliest, .. }) if earliest > from => return Err(self.records_lost(from, earliest)),
+            Err(LogError::OffsetOutOfRange { earliest, .. }) if earliest > from => {
+                return Err(self.records_lost(from, earliest));
+            }
             read => read.map_err(ArchiveError::log(&self.at))?,
         };
         if let Some(first) = records.first()

@@ -14,6 +14,8 @@ use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::optimizer::Optimizer;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionConfig;
 use pinflow_dialect::DialectError;
@@ -70,6 +72,11 @@ impl Select {
         let plan = state
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})
+            .map_err(|error| refusal(&error))?;
+        // Some functions (`coalesce`, `if`) exist for the planner alone and are rewritten by this rule. The other rules may
+        // restructure the plan, which the steps below do not follow.
+        let plan = Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())])
+            .optimize(plan, &state, |_, _| {})
             .map_err(|error| refusal(&error))?;
         let mut steps = Vec::new();
         collect_steps(&plan, &state, &mut steps)?;

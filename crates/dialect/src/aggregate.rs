@@ -30,7 +30,10 @@ struct PercentileApprox {
 
 impl Default for PercentileApprox {
     fn default() -> Self {
-        Self { aliases: vec!["approx_percentile".to_owned()], signature: Signature::user_defined(Volatility::Immutable) }
+        Self {
+            aliases: vec!["approx_percentile".to_owned()],
+            signature: Signature::user_defined(Volatility::Immutable),
+        }
     }
 }
 
@@ -118,7 +121,8 @@ impl Percentiles {
             return Ok(());
         }
         // Copied where it is a part of a larger batch, which it would keep alive.
-        let kept = if values.null_count() > 0 { filter(values, &is_not_null(values)?)? } else { concat(&[values.as_ref()])? };
+        let kept =
+            if values.null_count() > 0 { filter(values, &is_not_null(values)?)? } else { concat(&[values.as_ref()])? };
         self.values.push(kept);
         Ok(())
     }
@@ -143,7 +147,9 @@ impl Accumulator for Percentiles {
     }
 
     fn merge_batch(&mut self, states: &[ArrayRef]) -> Result<()> {
-        let lists = states[0].as_list_opt::<i32>().ok_or_else(|| exec_datafusion_err!("a state of `percentile_approx` is no list"))?;
+        let lists = states[0]
+            .as_list_opt::<i32>()
+            .ok_or_else(|| exec_datafusion_err!("a state of `percentile_approx` is no list"))?;
         lists.iter().flatten().try_for_each(|values| self.add(&values))
     }
 

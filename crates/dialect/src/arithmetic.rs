@@ -11,20 +11,25 @@ use crate::function::{Function, expect_arguments, row_of};
 
 /// `/` on doubles.
 pub(crate) static DIVIDE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-    let kernel = |arrays: &[ArrayRef]| Ok(divided::<Float64Type>(arrays, |left, right| (right != 0.0).then(|| left / right)));
+    let kernel =
+        |arrays: &[ArrayRef]| Ok(divided::<Float64Type>(arrays, |left, right| (right != 0.0).then(|| left / right)));
     Arc::new(Function::new("try_divide", both("try_divide", DataType::Float64), kernel).build())
 });
 
 /// `DIV`: whole-number division that cuts towards zero; the smallest number by -1 wraps.
 pub(crate) static DIV: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-    let kernel = |arrays: &[ArrayRef]| Ok(divided::<Int64Type>(arrays, |left, right| (right != 0).then(|| left.wrapping_div(right))));
+    let kernel = |arrays: &[ArrayRef]| {
+        Ok(divided::<Int64Type>(arrays, |left, right| (right != 0).then(|| left.wrapping_div(right))))
+    };
     Arc::new(Function::new("div", both("div", DataType::Int64), kernel).build())
 });
 
 /// Both by name too, and the functions on doubles that DataFusion answers otherwise.
 pub(crate) fn functions() -> Vec<ScalarUDF> {
     // DataFusion refuses the root of a negative number; it is NaN.
-    let root = |arrays: &[ArrayRef]| Ok(Arc::new(arrays[0].as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::sqrt)) as ArrayRef);
+    let root = |arrays: &[ArrayRef]| {
+        Ok(Arc::new(arrays[0].as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::sqrt)) as ArrayRef)
+    };
     let sign = |arrays: &[ArrayRef]| {
         let sign = |value: f64| if value == 0.0 || value.is_nan() { value } else { value.signum() };
         Ok(Arc::new(arrays[0].as_primitive::<Float64Type>().unary::<_, Float64Type>(sign)) as ArrayRef)
@@ -43,10 +48,13 @@ pub(crate) fn functions() -> Vec<ScalarUDF> {
 
 /// Null where the number is not positive.
 fn logarithm(name: &'static str, of: fn(f64) -> f64) -> ScalarUDF {
-    let kernel = move |arrays: &[ArrayRef]| {
-        let numbers = arrays[0].as_primitive::<Float64Type>();
-        Ok(Arc::new(numbers.unary_opt::<_, Float64Type>(|number| (number > 0.0 || number.is_nan()).then(|| of(number)))) as ArrayRef)
-    };
+    let kernel =
+        move |arrays: &[ArrayRef]| {
+            let numbers = arrays[0].as_primitive::<Float64Type>();
+            Ok(Arc::new(
+                numbers.unary_opt::<_, Float64Type>(|number| (number > 0.0 || number.is_nan()).then(|| of(number))),
+            ) as ArrayRef)
+        };
     Function::new(name, one_double(name), kernel).build()
 }
 
@@ -63,7 +71,10 @@ fn one_double(name: &'static str) -> impl Fn(&[DataType]) -> Result<(Vec<DataTyp
     }
 }
 
-fn both(name: &'static str, number: DataType) -> impl Fn(&[DataType]) -> Result<(Vec<DataType>, DataType)> + Send + Sync {
+fn both(
+    name: &'static str,
+    number: DataType,
+) -> impl Fn(&[DataType]) -> Result<(Vec<DataType>, DataType)> + Send + Sync {
     move |arguments| {
         expect_arguments(name, arguments, 2, 2)?;
         Ok((vec![number.clone(); 2], number.clone()))

@@ -12,7 +12,12 @@ use crate::function::{Function, expect_arguments, row_of};
 
 /// `get(array, i)`, also what `array[i]` means: counts from 0, null out of range.
 pub(crate) static GET: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
-    Arc::new(Function::new("get", types("get"), |arrays| pick(arrays, |index, length| Ok((0..length).contains(&index).then_some(index)))).build())
+    Arc::new(
+        Function::new("get", types("get"), |arrays| {
+            pick(arrays, |index, length| Ok((0..length).contains(&index).then_some(index)))
+        })
+        .build(),
+    )
 });
 
 /// All of them.
@@ -27,7 +32,9 @@ fn types(name: &'static str) -> impl Fn(&[DataType]) -> Result<(Vec<DataType>, D
     move |arguments| {
         expect_arguments(name, arguments, 2, 2)?;
         let item = match &arguments[0] {
-            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => item.data_type().clone(),
+            DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+                item.data_type().clone()
+            }
             other => return plan_err!("`{name}` takes an array, not {other}"),
         };
         let list = DataType::List(Arc::new(Field::new_list_field(item.clone(), true)));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Decimal128Array, PrimitiveArray, StringBuilder,
 };
-use arrow::compute::{cast, cast_with_options, CastOptions};
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{
     DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
     TimestampMicrosecondType,
@@ -18,7 +18,8 @@ use datafusion::logical_expr::expr::{Cast, ScalarFunction, TryCast};
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ExprSchemable, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
 };
 use datafusion::optimizer::AnalyzerRule;
 
@@ -267,7 +268,9 @@ fn cast_to_instant(from: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     } else {
         let seconds = cast(from, &DataType::Float64)?;
         let seconds = seconds.as_primitive::<Float64Type>();
-        Arc::new(seconds.unary_opt::<_, TimestampMicrosecondType>(|s| s.is_finite().then_some((s * SECOND as f64) as i64)))
+        Arc::new(
+            seconds.unary_opt::<_, TimestampMicrosecondType>(|s| s.is_finite().then_some((s * SECOND as f64) as i64)),
+        )
     };
     if to == &timestamp() { from_micros(&micros, to) } else { Ok(cast(&from_micros(&micros, &timestamp())?, to)?) }
 }

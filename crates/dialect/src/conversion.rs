@@ -10,7 +10,10 @@ pub(crate) fn text_to_integer(text: &str) -> Option<i64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let digits = whole.strip_prefix(['+', '-']).unwrap_or(whole);
     let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
-    if !all_digits(digits) || !all_digits(fraction) || (digits.is_empty() && (fraction.is_empty() && !text.contains('.'))) {
+    if !all_digits(digits)
+        || !all_digits(fraction)
+        || (digits.is_empty() && (fraction.is_empty() && !text.contains('.')))
+    {
         return None;
     }
     // `.5` and `-.5` are 0, as in Spark.
@@ -42,11 +45,7 @@ fn named_double(text: &str, number: &str) -> Option<f64> {
 pub(crate) fn text_to_boolean(text: &str) -> Option<bool> {
     let text = trim(text);
     let is = |names: &[&str]| names.iter().any(|name| text.eq_ignore_ascii_case(name));
-    if is(&["true", "t", "yes", "y", "1"]) {
-        Some(true)
-    } else {
-        is(&["false", "f", "no", "n", "0"]).then_some(false)
-    }
+    if is(&["true", "t", "yes", "y", "1"]) { Some(true) } else { is(&["false", "f", "no", "n", "0"]).then_some(false) }
 }
 
 /// A decimal of `precision` and `scale` from text, rounded half up, as the unscaled number; `None` where it does not fit.

@@ -33,7 +33,18 @@ enum Letter {
 }
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const WEEKDAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
@@ -53,9 +64,8 @@ impl DatetimePattern {
                 while rest.next_if_eq(&c).is_some() {
                     count += 1;
                 }
-                let letter = letter(c, count).ok_or_else(|| {
-                    refusal(pattern, &format!("`{}` is not supported", c.to_string().repeat(count)))
-                })?;
+                let letter = letter(c, count)
+                    .ok_or_else(|| refusal(pattern, &format!("`{}` is not supported", c.to_string().repeat(count))))?;
                 items.push(Item::Field(letter, count));
             } else {
                 push_literal(&mut items, c.encode_utf8(&mut [0; 4]));
@@ -90,7 +100,9 @@ impl DatetimePattern {
 }
 
 fn refusal(pattern: &str, why: &str) -> DataFusionError {
-    plan_datafusion_err!("in the time pattern `{pattern}` {why}; known are y M d D E H h m s S a and text in single quotes")
+    plan_datafusion_err!(
+        "in the time pattern `{pattern}` {why}; known are y M d D E H h m s S a and text in single quotes"
+    )
 }
 
 fn letter(c: char, count: usize) -> Option<Letter> {
@@ -184,7 +196,12 @@ impl Fields {
                 return Some(rest);
             }
             Letter::Month if width > 2 => return self.take_month_name(width, text),
-            Letter::Weekday => return WEEKDAYS.iter().enumerate().find_map(|(i, _)| text.strip_prefix(name(&WEEKDAYS, i as u32, width))),
+            Letter::Weekday => {
+                return WEEKDAYS
+                    .iter()
+                    .enumerate()
+                    .find_map(|(i, _)| text.strip_prefix(name(&WEEKDAYS, i as u32, width)));
+            }
             Letter::Noon => return self.take_noon(text),
             Letter::Fraction => return self.take_fraction(width, text),
             _ => {}

@@ -24,7 +24,10 @@ impl ExprPlanner for SparkOperators {
         let right = raw.right.get_type(schema)?;
         let call = |function: &std::sync::Arc<_>, to: DataType| {
             let arguments = vec![cast(raw.left.clone(), to.clone()), cast(raw.right.clone(), to)];
-            Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(std::sync::Arc::clone(function), arguments))))
+            Ok(PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(
+                std::sync::Arc::clone(function),
+                arguments,
+            ))))
         };
         match raw.op {
             Op::Divide if is_number_or_text(&left) && is_number_or_text(&right) => call(&DIVIDE, DataType::Float64),
@@ -35,7 +38,11 @@ impl ExprPlanner for SparkOperators {
             }
             Op::Plus | Op::Minus | Op::Multiply => Ok(PlannerResult::Original(RawBinaryExpr {
                 left: if right.is_numeric() || right.is_string() { text_as_double(raw.left, &left) } else { raw.left },
-                right: if left.is_numeric() || left.is_string() { text_as_double(raw.right, &right) } else { raw.right },
+                right: if left.is_numeric() || left.is_string() {
+                    text_as_double(raw.right, &right)
+                } else {
+                    raw.right
+                },
                 op: raw.op,
             })),
             Op::StringConcat if !is_list(&left) && !is_list(&right) => Ok(PlannerResult::Original(RawBinaryExpr {
@@ -54,7 +61,11 @@ impl ExprPlanner for SparkOperators {
         }
     }
 
-    fn plan_field_access(&self, raw: RawFieldAccessExpr, schema: &DFSchema) -> Result<PlannerResult<RawFieldAccessExpr>> {
+    fn plan_field_access(
+        &self,
+        raw: RawFieldAccessExpr,
+        schema: &DFSchema,
+    ) -> Result<PlannerResult<RawFieldAccessExpr>> {
         match raw.field_access {
             GetFieldAccess::ListIndex { key } if is_list(&raw.expr.get_type(schema)?) => {
                 let arguments = vec![raw.expr, *key];

@@ -27,8 +27,10 @@ const RECURSION_LIMIT: usize = 64;
 /// [`DialectError::Syntax`], [`DialectError::Empty`], [`DialectError::Several`].
 pub fn parse(sql: &str) -> Result<Statement, DialectError> {
     let syntax = |message: String| DialectError::Syntax { message };
-    let mut tokens =
-        Tokenizer::new(&SparkText, sql).with_unescape(false).tokenize_with_location().map_err(|e| syntax(e.to_string()))?;
+    let mut tokens = Tokenizer::new(&SparkText, sql)
+        .with_unescape(false)
+        .tokenize_with_location()
+        .map_err(|e| syntax(e.to_string()))?;
     tokens.iter_mut().for_each(unescape_token);
     let tokens = type_number_literals(tokens);
     let mut statements = Parser::new(&SparkText)
@@ -154,7 +156,9 @@ fn type_number_literals(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             typed.push(token);
             continue;
         };
-        let suffix = rest.next_if(|next| is_number_suffix(next, &token.span)).map(|next| next.token.to_string().to_ascii_uppercase());
+        let suffix = rest
+            .next_if(|next| is_number_suffix(next, &token.span))
+            .map(|next| next.token.to_string().to_ascii_uppercase());
         match suffix.as_deref() {
             Some("D") => push_cast(&mut typed, digits, "DOUBLE", token.span),
             Some("F") => push_cast(&mut typed, digits, "FLOAT", token.span),
@@ -174,7 +178,14 @@ fn is_number_suffix(next: &TokenWithSpan, digits: &Span) -> bool {
 
 fn push_cast(tokens: &mut Vec<TokenWithSpan>, digits: &str, to: &str, span: Span) {
     let digits = Token::SingleQuotedString(digits.to_owned());
-    let cast = [Token::make_keyword("CAST"), Token::LParen, digits, Token::make_keyword("AS"), Token::make_keyword(to), Token::RParen];
+    let cast = [
+        Token::make_keyword("CAST"),
+        Token::LParen,
+        digits,
+        Token::make_keyword("AS"),
+        Token::make_keyword(to),
+        Token::RParen,
+    ];
     tokens.extend(cast.map(|token| TokenWithSpan::new(token, span)));
 }
 

@@ -26,9 +26,8 @@ pub(crate) fn compile(pattern: &str) -> Result<Arc<Regex>> {
     if let Some(regex) = compiled.get(pattern) {
         return Ok(Arc::clone(regex));
     }
-    let regex = Regex::new(&to_rust(pattern)).map_err(|cause| {
-        plan_datafusion_err!("the regular expression `{pattern}` is not supported: {cause}")
-    })?;
+    let regex = Regex::new(&to_rust(pattern))
+        .map_err(|cause| plan_datafusion_err!("the regular expression `{pattern}` is not supported: {cause}"))?;
     if compiled.len() >= KEPT {
         compiled.clear();
     }
@@ -111,7 +110,9 @@ fn push_escaped(rust: &mut String, escaped: char, in_class: bool) {
         'Z' if !in_class => return rust.push_str(r"\n?\z"),
         'e' => return rust.push_str(r"\x1B"),
         // Java lets any sign be escaped; Rust does not know these.
-        '<' | '>' | '"' | '\'' | '`' | ',' | ':' | ';' | '=' | '!' | '@' | '%' | '_' | ' ' | '/' => return rust.push_str(&regex::escape(escaped.encode_utf8(&mut [0; 4]))),
+        '<' | '>' | '"' | '\'' | '`' | ',' | ':' | ';' | '=' | '!' | '@' | '%' | '_' | ' ' | '/' => {
+            return rust.push_str(&regex::escape(escaped.encode_utf8(&mut [0; 4])));
+        }
         other => return rust.extend(['\\', other]),
     };
     match (in_class, negated) {
@@ -142,7 +143,8 @@ pub(crate) fn replacement_to_rust(replacement: &str, regex: &Regex) -> Result<St
             }
             '$' => {
                 let digit = rest.next().and_then(|c| c.to_digit(10));
-                let mut group = digit.ok_or_else(|| bad_replacement(replacement, "a `$` needs a group's number"))? as usize;
+                let mut group =
+                    digit.ok_or_else(|| bad_replacement(replacement, "a `$` needs a group's number"))? as usize;
                 while let Some(digit) = rest.peek().and_then(|c| c.to_digit(10)) {
                     let longer = group * 10 + digit as usize;
                     if longer >= regex.captures_len() {

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, ListBuilder, StringBuilder,
-};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListBuilder, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
@@ -19,9 +17,14 @@ pub(crate) fn functions() -> Vec<ScalarUDF> {
         Function::new("rlike", typing("rlike", &[TEXT, TEXT], 2, DataType::Boolean), rlike)
             .with_aliases(&["regexp_like", "regexp"])
             .build(),
-        Function::new("regexp_replace", typing("regexp_replace", &[TEXT, TEXT, TEXT], 3, DataType::Utf8), replace).build(),
-        Function::new("regexp_extract", typing("regexp_extract", &[TEXT, TEXT, DataType::Int32], 2, DataType::Utf8), extract)
+        Function::new("regexp_replace", typing("regexp_replace", &[TEXT, TEXT, TEXT], 3, DataType::Utf8), replace)
             .build(),
+        Function::new(
+            "regexp_extract",
+            typing("regexp_extract", &[TEXT, TEXT, DataType::Int32], 2, DataType::Utf8),
+            extract,
+        )
+        .build(),
         Function::new("split", typing("split", &[TEXT, TEXT, DataType::Int32], 2, list_of_text()), split).build(),
     ]
 }
@@ -92,7 +95,10 @@ fn extract(arrays: &[ArrayRef]) -> Result<ArrayRef> {
         };
         let group = usize::try_from(group).unwrap_or(usize::MAX);
         if group >= regex.captures_len() {
-            return exec_err!("`regexp_extract` asks for group {group} of an expression with {} groups", regex.captures_len() - 1);
+            return exec_err!(
+                "`regexp_extract` asks for group {group} of an expression with {} groups",
+                regex.captures_len() - 1
+            );
         }
         let found = regex.captures(text).and_then(|captures| captures.get(group));
         out.append_value(found.map_or("", |group| group.as_str()));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, Array};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
 use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::ScalarUDF;
@@ -66,7 +66,9 @@ fn round_integer(value: i64, places: i32) -> Option<i64> {
     if places >= 0 {
         return Some(value);
     }
-    let Some(unit) = 10_i128.checked_pow(places.unsigned_abs()).filter(|unit| *unit < i128::MAX / 8) else { return Some(0) };
+    let Some(unit) = 10_i128.checked_pow(places.unsigned_abs()).filter(|unit| *unit < i128::MAX / 8) else {
+        return Some(0);
+    };
     let value = i128::from(value);
     let below = value.div_euclid(unit);
     let twice = value.rem_euclid(unit) * 2;
@@ -81,7 +83,15 @@ mod tests {
 
     #[test]
     fn halves_go_to_the_even_neighbour() {
-        let cases = [(2.5, 0, 2.0), (3.5, 0, 4.0), (-2.5, 0, -2.0), (2.675, 2, 2.68), (0.125, 2, 0.12), (25.0, -1, 20.0), (1e300, 2, 1e300)];
+        let cases = [
+            (2.5, 0, 2.0),
+            (3.5, 0, 4.0),
+            (-2.5, 0, -2.0),
+            (2.675, 2, 2.68),
+            (0.125, 2, 0.12),
+            (25.0, -1, 20.0),
+            (1e300, 2, 1e300),
+        ];
         for (value, places, rounded) in cases {
             assert_eq!(round_double(value, places), rounded, "{value} to {places}");
         }

@@ -51,7 +51,11 @@ fn initcap(arrays: &[ArrayRef]) -> Result<ArrayRef> {
         let mut after_space = true;
         let mut word = String::new();
         for c in text?.to_lowercase().chars() {
-            if after_space { word.extend(c.to_uppercase()) } else { word.push(c) }
+            if after_space {
+                word.extend(c.to_uppercase())
+            } else {
+                word.push(c)
+            }
             after_space = c == ' ';
         }
         Some(word)

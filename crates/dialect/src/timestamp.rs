@@ -99,7 +99,11 @@ fn take_time(text: &str) -> Option<(NaiveTime, &str)> {
 fn take_fraction(text: &str) -> (u32, &str) {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (fraction, rest) = text.split_at(digits);
-    let micros = fraction.bytes().chain(std::iter::repeat(b'0')).take(6).fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+    let micros = fraction
+        .bytes()
+        .chain(std::iter::repeat(b'0'))
+        .take(6)
+        .fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'));
     (micros, rest)
 }
 
@@ -154,9 +158,10 @@ fn clock_parts(text: &str) -> Option<(i32, i32, i32)> {
 fn region_offset(local: NaiveDateTime, zone: &str) -> Option<i32> {
     // A bare offset was tried before; here only names are left.
     let region = zone.starts_with(|c: char| c.is_ascii_alphabetic()).then(|| Tz::from_str(zone).ok()).flatten()?;
-    let offset = region.offset_from_local_datetime(&local).earliest().or_else(|| {
-        region.offset_from_local_datetime(&(local - chrono::TimeDelta::hours(3))).latest()
-    })?;
+    let offset = region
+        .offset_from_local_datetime(&local)
+        .earliest()
+        .or_else(|| region.offset_from_local_datetime(&(local - chrono::TimeDelta::hours(3))).latest())?;
     Some(offset.fix().local_minus_utc())
 }
 

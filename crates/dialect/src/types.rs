@@ -19,13 +19,17 @@ impl TypePlanner for SparkTypes {
             SqlType::Timestamp(None, _) => timestamp(),
             SqlType::Binary(None) => DataType::Binary,
             SqlType::TimestampNtz { .. } => DataType::Timestamp(TimeUnit::Microsecond, None),
-            SqlType::Decimal(ExactNumberInfo::None) | SqlType::Dec(ExactNumberInfo::None) => DataType::Decimal128(10, 0),
-            SqlType::Custom(name, arguments) if arguments.is_empty() => match name.to_string().to_ascii_lowercase().as_str() {
-                "byte" => DataType::Int8,
-                "short" => DataType::Int16,
-                "long" => DataType::Int64,
-                _ => return Ok(None),
-            },
+            SqlType::Decimal(ExactNumberInfo::None) | SqlType::Dec(ExactNumberInfo::None) => {
+                DataType::Decimal128(10, 0)
+            }
+            SqlType::Custom(name, arguments) if arguments.is_empty() => {
+                match name.to_string().to_ascii_lowercase().as_str() {
+                    "byte" => DataType::Int8,
+                    "short" => DataType::Int16,
+                    "long" => DataType::Int64,
+                    _ => return Ok(None),
+                }
+            }
             _ => return Ok(None),
         };
         Ok(Some(Arc::new(Field::new("", data_type, true))))

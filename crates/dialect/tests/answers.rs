@@ -6,8 +6,8 @@ use std::path::Path;
 
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, TimeUnit,
-    TimestampMicrosecondType, UInt64Type,
+    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    TimeUnit, TimestampMicrosecondType, UInt64Type,
 };
 use arrow::record_batch::RecordBatch;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -184,7 +184,9 @@ fn value(column: &dyn Array, row: usize) -> Value {
         DataType::Utf8 => json!(column.as_string::<i32>().value(row)),
         DataType::LargeUtf8 => json!(column.as_string::<i64>().value(row)),
         DataType::Utf8View => json!(column.as_string_view().value(row)),
-        DataType::Timestamp(TimeUnit::Microsecond, _) => json!(column.as_primitive::<TimestampMicrosecondType>().value(row)),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => {
+            json!(column.as_primitive::<TimestampMicrosecondType>().value(row))
+        }
         DataType::Decimal128(..) => json!(column.as_primitive::<Decimal128Type>().value_as_string(row)),
         DataType::Date32 => {
             let text = pinflow_dialect::cast_array(

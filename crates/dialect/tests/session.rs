@@ -31,7 +31,11 @@ async fn text_of_every_arrow_type_is_understood() {
         )
         .await;
         let batch = &batches[0];
-        assert_eq!(batch.column(0).data_type(), &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), "{kind}");
+        assert_eq!(
+            batch.column(0).data_type(),
+            &DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+            "{kind}"
+        );
         assert_eq!(batch.column(0).null_count(), 1);
         assert_eq!(batch.column(2).as_string::<i32>().value(2), "####");
         assert_eq!(batch.column(3).null_count(), 2);

@@ -28,14 +28,16 @@ impl Answer {
 
 /// The schema with every column's type replaced by [`plain_type`].
 pub(crate) fn plain_schema(schema: &Schema) -> SchemaRef {
-    let plain = |field: &Arc<Field>| field.as_ref().clone().with_data_type(plain_type(field.data_type())).with_nullable(true);
+    let plain =
+        |field: &Arc<Field>| field.as_ref().clone().with_data_type(plain_type(field.data_type())).with_nullable(true);
     Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Vec<_>>()))
 }
 
 /// A batch with the columns of `schema`, which is its own [`plain_schema`].
 pub(crate) fn plain_batch(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
     let columns = batch.columns().iter().zip(schema.fields());
-    let columns: Vec<ArrayRef> = columns.map(|(column, field)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
+    let columns: Vec<ArrayRef> =
+        columns.map(|(column, field)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
     let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     RecordBatch::try_new_with_options(Arc::clone(schema), columns, &rows)
 }
@@ -47,7 +49,10 @@ pub(crate) fn plain_type(data_type: &DataType) -> DataType {
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
         DataType::Timestamp(_, zone) => DataType::Timestamp(TimeUnit::Microsecond, zone.as_ref().map(|_| "UTC".into())),
         DataType::Dictionary(_, value) => plain_type(value),
-        DataType::List(item) | DataType::LargeList(item) | DataType::ListView(item) | DataType::FixedSizeList(item, _) => {
+        DataType::List(item)
+        | DataType::LargeList(item)
+        | DataType::ListView(item)
+        | DataType::FixedSizeList(item, _) => {
             DataType::List(Arc::new(Field::new_list_field(plain_type(item.data_type()), true)))
         }
         other => other.clone(),

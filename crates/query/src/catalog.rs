@@ -75,7 +75,8 @@ impl Catalog {
         }
         let schema = reference.schema().unwrap_or(default.as_str());
         // DataFusion's own tables about tables, which `SHOW TABLES` reads.
-        let exists = schema == "information_schema" || self.schema(schema).is_some_and(|schema| schema.table_exist(reference.table()));
+        let exists = schema == "information_schema"
+            || self.schema(schema).is_some_and(|schema| schema.table_exist(reference.table()));
         if exists { Ok(()) } else { Err(self.unknown(reference, default)) }
     }
 
@@ -98,7 +99,13 @@ impl Catalog {
     }
 }
 
-fn lazy(schema: &str, name: &str, location: url::Url, columns: Option<SchemaRef>, made_by: String) -> (String, Arc<LazyTable>) {
+fn lazy(
+    schema: &str,
+    name: &str,
+    location: url::Url,
+    columns: Option<SchemaRef>,
+    made_by: String,
+) -> (String, Arc<LazyTable>) {
     (name.to_owned(), Arc::new(LazyTable::new(format!("{schema}.{name}"), location, columns, made_by)))
 }
 

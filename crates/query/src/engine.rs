@@ -114,7 +114,11 @@ impl QueryEngine {
     /// # Errors
     /// [`QueryError::UnknownStream`]; [`QueryError::Incomparable`]; [`QueryError::MemoryLimit`] (32 to 64 bytes a row are needed);
     /// as [`QueryEngine::query`].
-    pub async fn reconcile(&self, stream: &str, cancellation: &CancellationToken) -> Result<Reconciliation, QueryError> {
+    pub async fn reconcile(
+        &self,
+        stream: &str,
+        cancellation: &CancellationToken,
+    ) -> Result<Reconciliation, QueryError> {
         let names: Vec<&str> = self.pipeline.streams.iter().map(|stream| stream.name.as_str()).collect();
         let Some(stream) = self.pipeline.stream(stream) else {
             return Err(QueryError::UnknownStream { name: stream.to_owned(), hint: hint(stream, &names, "streams") });
@@ -124,7 +128,9 @@ impl QueryEngine {
             async move {
                 match table {
                     Some(table) => table.provider().await,
-                    None => Err(QueryError::UnknownStream { name: stream.name.clone(), hint: "it has no table".to_owned() }),
+                    None => {
+                        Err(QueryError::UnknownStream { name: stream.name.clone(), hint: "it has no table".to_owned() })
+                    }
                 }
             }
         };
@@ -155,12 +161,17 @@ impl QueryEngine {
         read_only::check(&statement)?;
         let statement = DataFusionStatement::Statement(Box::new(statement));
         let state = self.session(lane).state();
-        let references = state.resolve_table_references(&statement).map_err(|cause| QueryError::from_datafusion(&cause, limit))?;
+        let references =
+            state.resolve_table_references(&statement).map_err(|cause| QueryError::from_datafusion(&cause, limit))?;
         references.iter().try_for_each(|reference| self.catalog.check(reference, lane))?;
         let planned = async {
             let plan = state.statement_to_plan(statement).await?;
             // The statement was checked before; this is the second lock on the door.
-            SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false).verify_plan(&plan)?;
+            SQLOptions::new()
+                .with_allow_ddl(false)
+                .with_allow_dml(false)
+                .with_allow_statements(false)
+                .verify_plan(&plan)?;
             Ok(plan)
         };
         planned.await.map_err(|cause: DataFusionError| QueryError::from_datafusion(&cause, limit))

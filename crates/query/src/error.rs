@@ -83,7 +83,9 @@ pub enum QueryError {
         limit: Duration,
     },
     /// It needs too much memory, even with spilling.
-    #[error("the queries need more than {limit} bytes of memory: {message}; narrow the query, or raise the memory limit")]
+    #[error(
+        "the queries need more than {limit} bytes of memory: {message}; narrow the query, or raise the memory limit"
+    )]
     MemoryLimit {
         /// The limit of all queries together.
         limit: usize,
@@ -140,7 +142,9 @@ impl QueryError {
                 SchemaError::FieldNotFound { field, valid_fields } => Self::unknown_column(&field.name, valid_fields),
                 other => Self::Plan { message: other.to_string() },
             },
-            DataFusionError::Plan(message) | DataFusionError::NotImplemented(message) => Self::Plan { message: first_line(message) },
+            DataFusionError::Plan(message) | DataFusionError::NotImplemented(message) => {
+                Self::Plan { message: first_line(message) }
+            }
             DataFusionError::SQL(cause, _) => Self::Syntax { message: format!("the SQL does not parse: {cause}") },
             DataFusionError::Execution(message) => Self::Execution { message: first_line(message) },
             other => Self::Execution { message: first_line(&other.to_string()) },
@@ -184,7 +188,9 @@ fn first_line(message: &str) -> String {
 fn own_error(cause: &DataFusionError) -> Option<QueryError> {
     let DataFusionError::External(inner) = cause else { return None };
     Some(match inner.downcast_ref::<QueryError>()? {
-        QueryError::NotYetWritten { name, hint } => QueryError::NotYetWritten { name: name.clone(), hint: hint.clone() },
+        QueryError::NotYetWritten { name, hint } => {
+            QueryError::NotYetWritten { name: name.clone(), hint: hint.clone() }
+        }
         QueryError::Table { table, location, source } => QueryError::Table {
             table: table.clone(),
             location: location.clone(),

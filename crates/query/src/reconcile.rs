@@ -132,7 +132,9 @@ fn common_columns(stream: &Stream, sides: &[Side; 2]) -> Result<SchemaRef, Query
         }
     }
     match &stream.key {
-        Some(key) if batch.field_with_name(key).is_err() => Err(incomparable(format!("they have no key column `{key}`"))),
+        Some(key) if batch.field_with_name(key).is_err() => {
+            Err(incomparable(format!("they have no key column `{key}`")))
+        }
         _ => Ok(batch),
     }
 }
@@ -253,7 +255,16 @@ impl Comparison {
         }
         let [matching, missing_in_batch, missing_in_stream, different] = total;
         let stream = stream.to_owned();
-        Reconciliation { stream, batch_rows, stream_rows, matching, missing_in_batch, missing_in_stream, different, samples: Vec::new() }
+        Reconciliation {
+            stream,
+            batch_rows,
+            stream_rows,
+            matching,
+            missing_in_batch,
+            missing_in_stream,
+            different,
+            samples: Vec::new(),
+        }
     }
 
     /// A few keys of each kind of difference; the smallest, so that a second comparison shows the same.
@@ -272,7 +283,11 @@ impl Comparison {
 }
 
 /// Digests of the key (where there is one) and of the whole row, the columns in one order for both lanes.
-fn digests(schema: &SchemaRef, plain: &SchemaRef, key: Option<&str>) -> Result<(Option<RowDigest>, RowDigest), DataFusionError> {
+fn digests(
+    schema: &SchemaRef,
+    plain: &SchemaRef,
+    key: Option<&str>,
+) -> Result<(Option<RowDigest>, RowDigest), DataFusionError> {
     let names: Vec<&str> = plain.fields().iter().map(|field| field.name().as_str()).collect();
     let of_key = key.map(|key| RowDigest::new(schema, plain, &[key])).transpose()?;
     Ok((of_key, RowDigest::new(schema, plain, &names)?))
@@ -305,7 +320,11 @@ async fn samples(
     }
     for sample in found.values_mut() {
         if let (Difference::Different, Some(batch), Some(stream)) = (sample.difference, &sample.batch, &sample.stream) {
-            sample.columns = batch.iter().filter(|(name, value)| stream.get(*name) != Some(value)).map(|(name, _)| name.clone()).collect();
+            sample.columns = batch
+                .iter()
+                .filter(|(name, value)| stream.get(*name) != Some(value))
+                .map(|(name, _)| name.clone())
+                .collect();
         }
     }
     let mut samples: Vec<Sample> = found.into_values().collect();

@@ -69,26 +69,37 @@ fn push_field(csv: &mut String, index: usize, text: &str) {
 /// The values of a column of a plain type as JSON.
 pub(crate) fn json_values(column: &dyn Array) -> Box<dyn Iterator<Item = Value> + '_> {
     let rows = 0..column.len();
-    let present = move |value: &dyn Fn(usize) -> Value, row: usize| if column.is_null(row) { Value::Null } else { value(row) };
+    let present =
+        move |value: &dyn Fn(usize) -> Value, row: usize| if column.is_null(row) { Value::Null } else { value(row) };
     match column.data_type() {
         DataType::Null => Box::new(rows.map(|_| Value::Null)),
         DataType::Boolean => Box::new(rows.map(move |row| present(&|row| column.as_boolean().value(row).into(), row))),
-        DataType::Utf8 => Box::new(rows.map(move |row| present(&|row| column.as_string::<i32>().value(row).into(), row))),
-        DataType::Binary => Box::new(rows.map(move |row| present(&|row| bytes(column.as_binary::<i32>().value(row)), row))),
+        DataType::Utf8 => {
+            Box::new(rows.map(move |row| present(&|row| column.as_string::<i32>().value(row).into(), row)))
+        }
+        DataType::Binary => {
+            Box::new(rows.map(move |row| present(&|row| bytes(column.as_binary::<i32>().value(row)), row)))
+        }
         DataType::Decimal128(..) => {
-            Box::new(rows.map(move |row| present(&|row| column.as_primitive::<Decimal128Type>().value_as_string(row).into(), row)))
+            Box::new(rows.map(move |row| {
+                present(&|row| column.as_primitive::<Decimal128Type>().value_as_string(row).into(), row)
+            }))
         }
         DataType::List(_) => Box::new(rows.map(move |row| {
             present(&|row| Value::Array(json_values(&column.as_list::<i32>().value(row)).collect()), row)
         })),
         integer if integer.is_signed_integer() => {
             // Every whole number fits; a column that cannot be cast here does not exist.
-            let wide = arrow::compute::cast(column, &DataType::Int64).unwrap_or_else(|_| arrow::array::new_null_array(&DataType::Int64, column.len()));
+            let wide = arrow::compute::cast(column, &DataType::Int64)
+                .unwrap_or_else(|_| arrow::array::new_null_array(&DataType::Int64, column.len()));
             Box::new(rows.map(move |row| present(&|row| wide.as_primitive::<Int64Type>().value(row).into(), row)))
         }
         float if float.is_floating() => {
-            let wide = arrow::compute::cast(column, &DataType::Float64).unwrap_or_else(|_| arrow::array::new_null_array(&DataType::Float64, column.len()));
-            Box::new(rows.map(move |row| present(&|row| double(wide.as_primitive::<arrow::datatypes::Float64Type>().value(row)), row)))
+            let wide = arrow::compute::cast(column, &DataType::Float64)
+                .unwrap_or_else(|_| arrow::array::new_null_array(&DataType::Float64, column.len()));
+            Box::new(rows.map(move |row| {
+                present(&|row| double(wide.as_primitive::<arrow::datatypes::Float64Type>().value(row)), row)
+            }))
         }
         _ => Box::new(texts(column).into_iter()),
     }
@@ -105,11 +116,14 @@ fn double(value: f64) -> Value {
 fn bytes(value: &[u8]) -> Value {
     match std::str::from_utf8(value) {
         Ok(text) => text.into(),
-        Err(_) => value.iter().fold("\\x".to_owned(), |mut hex, byte| {
-            // Writing into a string does not fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        }).into(),
+        Err(_) => value
+            .iter()
+            .fold("\\x".to_owned(), |mut hex, byte| {
+                // Writing into a string does not fail.
+                let _ = write!(hex, "{byte:02x}");
+                hex
+            })
+            .into(),
     }
 }
 

@@ -36,11 +36,15 @@ impl Answer {
         let schema = self.result_schema();
         let taken = self.schema.fields().iter().find(|field| [RUN_ID, RUN_TIME].contains(&field.name().as_str()));
         if let Some(field) = taken {
-            return Err(ArrowError::SchemaError(format!("the query has a column `{}`; rename it: results use that name", field.name())));
+            return Err(ArrowError::SchemaError(format!(
+                "the query has a column `{}`; rename it: results use that name",
+                field.name()
+            )));
         }
         let rows = self.batches.iter().map(|batch| {
             let ids: ArrayRef = Arc::new(StringArray::from_iter_values(std::iter::repeat_n(run_id, batch.num_rows())));
-            let times = TimestampMicrosecondArray::from_value(run_time.as_micros(), batch.num_rows()).with_timezone("UTC");
+            let times =
+                TimestampMicrosecondArray::from_value(run_time.as_micros(), batch.num_rows()).with_timezone("UTC");
             let columns = batch.columns().iter().cloned().chain([ids, Arc::new(times) as ArrayRef]).collect();
             RecordBatch::try_new(Arc::clone(&schema), columns)
         });

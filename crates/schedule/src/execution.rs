@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use futures::StreamExt;
-use futures::stream::FuturesUnordered;
-use pinflow_event::Clock;
+use pinflow_event::{Clock, Timestamp};
 use pinflow_pipeline::{Job, Task};
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::record::RunRecord;
 use crate::timer::wait_until;
-use crate::{JobRun, RunState, SchedulerSettings, TaskContext, TaskFailure, TaskOutcome, TaskRun, TaskRunner, TaskState};
+use crate::{
+    JobRun, RunState, SchedulerSettings, TaskContext, TaskFailure, TaskOutcome, TaskRun, TaskRunner, TaskState,
+};
 
 /// A run and all that it takes.
 pub(crate) struct Execution {
@@ -32,36 +32,36 @@ enum Attempt {
 
 impl Execution {
     /// Runs to the end and returns the run as it ended.
-    pub(crate) async fn execute(self) -> JobRun {
-        let mut running = FuturesUnordered::new();
+    pub(crate) async fn execute(self: Arc<Self>) -> JobRun {
+        // Tasks of their own: one must not wait for the record while another one holds it and is not driven on.
+        let mut running = JoinSet::new();
         loop {
             self.record.change(|run, _| propagate_failures(&self.job, run)).await;
             while running.len() < self.settings.parallel_tasks.max(1)
                 && let Some(task) = self.begin_next().await
             {
-                running.push(self.run_task(task));
+                running.spawn(self.clone().run_task(task));
             }
-            if running.next().await.is_none() {
+            if running.join_next().await.is_none() {
                 break;
             }
         }
-        drop(running);
         self.record.change(|run, now| run.break_off(final_state(run), TaskState::Cancelled, now)).await;
         self.record.run().await
     }
 
     /// The next task whose turn it is, marked as running.
-    async fn begin_next(&self) -> Option<&Task> {
+    async fn begin_next(&self) -> Option<Task> {
         if self.stop.is_cancelled() {
             return None;
         }
         let run = self.record.run().await;
         let task = self.job.tasks.iter().find(|task| is_ready(task, &run))?;
         self.record.change_task(&task.name, |task, _| task.state = TaskState::Running).await;
-        Some(task)
+        Some(task.clone())
     }
 
-    async fn run_task(&self, task: &Task) {
+    async fn run_task(self: Arc<Self>, task: Task) {
         for attempt in 1.. {
             self.record
                 .change_task(&task.name, |task, now| {
@@ -70,13 +70,13 @@ impl Execution {
                     task.started.get_or_insert(now);
                 })
                 .await;
-            let ended = self.attempt(task, attempt).await;
+            let ended = self.attempt(&task, attempt).await;
             let again = matches!(&ended, Attempt::Failed(failure) if failure.retry) && attempt <= self.job.retries;
+            let resume = self.clock.now().plus(self.job.retry_delay);
             self.record.change_task(&task.name, |task, now| note_end(task, ended, again, now)).await;
             if !again {
                 return;
             }
-            let resume = self.clock.now().plus(self.job.retry_delay);
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 () = wait_until(&*self.clock, resume, self.settings.tick) => {}
@@ -116,8 +116,9 @@ fn is_ready(task: &Task, run: &JobRun) -> bool {
 /// Tasks come after those they wait for, so one pass reaches all.
 fn propagate_failures(job: &Job, run: &mut JobRun) {
     for task in &job.tasks {
-        let failed =
-            |name: &&String| run.task(name).is_some_and(|t| matches!(t.state, TaskState::Failed | TaskState::UpstreamFailed));
+        let failed = |name: &&String| {
+            run.task(name).is_some_and(|t| matches!(t.state, TaskState::Failed | TaskState::UpstreamFailed))
+        };
         let Some(cause) = task.after.iter().find(failed).cloned() else { continue };
         if let Some(task) = run.tasks.iter_mut().find(|t| t.name == task.name && t.state == TaskState::Waiting) {
             task.state = TaskState::UpstreamFailed;
@@ -126,7 +127,7 @@ fn propagate_failures(job: &Job, run: &mut JobRun) {
     }
 }
 
-fn note_end(task: &mut TaskRun, ended: Attempt, again: bool, now: pinflow_event::Timestamp) {
+fn note_end(task: &mut TaskRun, ended: Attempt, again: bool, now: Timestamp) {
     task.ended = Some(now);
     match ended {
         Attempt::Succeeded(outcome) => {
@@ -144,7 +145,7 @@ fn note_end(task: &mut TaskRun, ended: Attempt, again: bool, now: pinflow_event:
 
 fn final_state(run: &JobRun) -> RunState {
     let any = |wanted: &[TaskState]| run.tasks.iter().any(|task| wanted.contains(&task.state));
-    if any(&[TaskState::Cancelled, TaskState::Waiting, TaskState::Retrying]) {
+    if any(&[TaskState::Cancelled, TaskState::Waiting, TaskState::Running, TaskState::Retrying]) {
         RunState::Cancelled
     } else if any(&[TaskState::Failed, TaskState::UpstreamFailed]) {
         RunState::Failed

@@ -76,19 +76,15 @@ impl RunHistory {
         &self.0.damaged
     }
 
-    /// Keeps `run` as it is now. It is on disk when this returns.
+    /// Keeps `run` as it is now. It is on disk when this returns, and before a reader sees it. The states of one run have to be saved one
+    /// after the other.
     ///
     /// # Errors
-    /// [`ScheduleError::History`]; readers of this history see the new state nevertheless.
+    /// [`ScheduleError::History`]. A new run is then not kept; of a known one readers see the new state nevertheless.
     pub async fn save(&self, run: &JobRun) -> Result<(), ScheduleError> {
         let (shared, run) = (self.0.clone(), run.clone());
         let path = shared.path(&run.id);
-        let is_new = shared.lock().insert(run.id.clone(), run.clone()).is_none();
-        let save = move || {
-            shared.write(&run)?;
-            if is_new { shared.prune() } else { Ok(()) }
-        };
-        let saved = tokio::task::spawn_blocking(save).await;
+        let saved = tokio::task::spawn_blocking(move || shared.save(run)).await;
         saved.unwrap_or_else(|error| Err(failed("write", &path)(io::Error::other(error))))
     }
 }
@@ -110,8 +106,9 @@ impl Shared {
                 runs.insert(run.id.clone(), run);
             }
             read => {
-                let why =
-                    read.err().map_or_else(|| "it holds another run than its name says".to_owned(), |error| error.to_string());
+                let why = read
+                    .err()
+                    .map_or_else(|| "it holds another run than its name says".to_owned(), |error| error.to_string());
                 let aside = path.with_extension("json.damaged");
                 fs::rename(&path, &aside).map_err(failed("rename", &path))?;
                 tracing::warn!("the run in {} cannot be read ({why}); it is left out of the history", aside.display());
@@ -119,6 +116,18 @@ impl Shared {
             }
         }
         Ok(())
+    }
+
+    fn save(&self, run: JobRun) -> Result<(), ScheduleError> {
+        let written = self.write(&run);
+        let is_new = !self.lock().contains_key(&run.id);
+        if is_new {
+            written?;
+            self.lock().insert(run.id.clone(), run);
+            return self.prune();
+        }
+        self.lock().insert(run.id.clone(), run);
+        written
     }
 
     fn write(&self, run: &JobRun) -> Result<(), ScheduleError> {

@@ -115,7 +115,8 @@ impl JobRun {
         run_time: Timestamp,
         started: Timestamp,
     ) -> Self {
-        let tasks = job.tasks.iter().filter(|task| only.is_none_or(|only| task.name == only)).map(TaskRun::new).collect();
+        let tasks =
+            job.tasks.iter().filter(|task| only.is_none_or(|only| task.name == only)).map(TaskRun::new).collect();
         Self { id, job: job.name.clone(), trigger, state: RunState::Running, run_time, started, ended: None, tasks }
     }
 

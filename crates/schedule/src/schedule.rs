@@ -89,13 +89,17 @@ mod tests {
         let schedule = Schedule::parse(schedule).unwrap();
         let next = |time: &Timestamp| schedule.next_after(*time);
         let all = std::iter::successors(next(&time(from)), next).take(count);
-        all.map(|t| DateTime::from_timestamp_millis(t.as_millis()).unwrap().format("%Y-%m-%dT%H:%M:%S").to_string()).collect()
+        all.map(|t| DateTime::from_timestamp_millis(t.as_millis()).unwrap().format("%Y-%m-%dT%H:%M:%S").to_string())
+            .collect()
     }
 
     #[test]
     fn five_fields() {
         assert_eq!(times("30 4 * * 1-5", "2026-11-20T04:30:00Z", 2), ["2026-11-23T04:30:00", "2026-11-24T04:30:00"]);
-        assert_eq!(times("*/20 * * * *", "2026-01-01T00:00:00.001Z", 2), ["2026-01-01T00:20:00", "2026-01-01T00:40:00"]);
+        assert_eq!(
+            times("*/20 * * * *", "2026-01-01T00:00:00.001Z", 2),
+            ["2026-01-01T00:20:00", "2026-01-01T00:40:00"]
+        );
         assert_eq!(times("0 0 1 JAN *", "2026-01-01T00:00:00Z", 1), ["2027-01-01T00:00:00"]);
     }
 
@@ -135,14 +139,29 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused() {
-        for text in
-            ["", "daily", "@dayly", "@every", "@every 0s", "@every 5", "@every 5x", "@every 99999999999999999999d", "@reboot"]
-        {
+        for text in [
+            "",
+            "daily",
+            "@dayly",
+            "@every",
+            "@every 0s",
+            "@every 5",
+            "@every 5x",
+            "@every 99999999999999999999d",
+            "@reboot",
+        ] {
             assert!(Schedule::parse(text).is_err(), "{text:?}");
         }
-        for text in
-            ["* * * *", "* * * * * *", "* * * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "* * * 13 *", "a b c d e"]
-        {
+        for text in [
+            "* * * *",
+            "* * * * * *",
+            "* * * * * * *",
+            "60 * * * *",
+            "* 24 * * *",
+            "* * 0 * *",
+            "* * * 13 *",
+            "a b c d e",
+        ] {
             assert!(Schedule::parse(text).is_err(), "{text:?}");
         }
         let error = Schedule::parse("60 * * * *").unwrap_err().to_string();

@@ -110,7 +110,12 @@ impl Scheduler {
     /// # Errors
     /// [`ScheduleError::UnknownJob`], [`ScheduleError::UnknownTask`], [`ScheduleError::AlreadyRunning`], [`ScheduleError::Stopping`];
     /// [`ScheduleError::History`] where the run cannot be kept.
-    pub async fn start_job(&self, job: &str, only: Option<&str>, trigger: Trigger) -> Result<StartedRun, ScheduleError> {
+    pub async fn start_job(
+        &self,
+        job: &str,
+        only: Option<&str>,
+        trigger: Trigger,
+    ) -> Result<StartedRun, ScheduleError> {
         self.begin(job, only, trigger, self.0.clock.now()).await
     }
 
@@ -157,7 +162,8 @@ impl Scheduler {
                 () = wait_until(&*self.0.clock, earliest, self.0.settings.tick) => {}
             }
             for scheduled in &self.0.jobs {
-                let Some(time) = due.get(&scheduled.job.name).copied().filter(|time| *time <= self.0.clock.now()) else {
+                let Some(time) = due.get(&scheduled.job.name).copied().filter(|time| *time <= self.0.clock.now())
+                else {
                     continue;
                 };
                 match self.fire(scheduled, time).await {
@@ -188,7 +194,13 @@ impl Scheduler {
         for ScheduledJob { job, schedule } in &self.0.jobs {
             let Some(schedule) = schedule else { continue };
             if let Some(last) = self.0.history.latest(&job.name) {
-                self.report_missed(&job.name, schedule, last.run_time.max(last.started), now, "nothing was running then");
+                self.report_missed(
+                    &job.name,
+                    schedule,
+                    last.run_time.max(last.started),
+                    now,
+                    "nothing was running then",
+                );
             }
             due.extend(schedule.next_after(now).map(|next| (job.name.clone(), next)));
         }
@@ -237,7 +249,9 @@ impl Scheduler {
         let (begun, is_begun) = oneshot::channel();
         // A task of its own from here on: a caller who goes away must not leave a run behind that nobody ends.
         let ended = tokio::spawn(async move {
-            let record = RunRecord::begin(run.clone(), shared.history.clone(), shared.events.clone(), shared.clock.clone()).await;
+            let record =
+                RunRecord::begin(run.clone(), shared.history.clone(), shared.events.clone(), shared.clock.clone())
+                    .await;
             let record = match record {
                 Ok(record) => record,
                 Err(error) => {
@@ -267,7 +281,7 @@ impl Shared {
 
     async fn execute(&self, job: Arc<Job>, record: RunRecord, stop: CancellationToken) -> JobRun {
         let (runner, clock, settings) = (self.runner.clone(), self.clock.clone(), self.settings.clone());
-        Execution { job, record, runner, clock, settings, stop }.execute().await
+        Arc::new(Execution { job, record, runner, clock, settings, stop }).execute().await
     }
 
     fn lock_active(&self) -> MutexGuard<'_, BTreeMap<String, ActiveRun>> {

@@ -7,9 +7,11 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A store whose syncs are recorded, relative to its root, with whether the object had its name by then.
-fn recorded(root: &TempDir) -> (DurableLocalStore, Arc<Mutex<Vec<(String, bool)>>>) {
-    let syncs = Arc::new(Mutex::new(Vec::new()));
+/// What was synced, relative to the root, and whether the object had its name by then.
+type Syncs = Arc<Mutex<Vec<(String, bool)>>>;
+
+fn recorded(root: &TempDir) -> (DurableLocalStore, Syncs) {
+    let syncs = Syncs::default();
     let (seen, folder) = (syncs.clone(), fs::canonicalize(root.path()).unwrap());
     let fsync = move |path: &FilePath, _: &File| {
         let name = path.strip_prefix(&folder).unwrap().display().to_string();
@@ -63,7 +65,8 @@ async fn overwriting_replaces_the_whole_object() {
     store.put(&object(), "a longer first text".into()).await.unwrap();
     store.put(&object(), "second".into()).await.unwrap();
     assert_eq!(store.get(&object()).await.unwrap().bytes().await.unwrap(), "second");
-    let files: Vec<_> = fs::read_dir(root.path().join("a/b")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let files: Vec<_> =
+        fs::read_dir(root.path().join("a/b")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(files, ["object"], "a staged file stayed");
 }
 

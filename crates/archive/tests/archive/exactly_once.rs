@@ -61,7 +61,8 @@ fn random_value(random: &mut ChaCha8Rng) -> Value {
         1 => json(""),
         2 => Some((0..random.random_range(0..20)).map(|_| random.random()).collect()),
         _ => Some(
-            format!("{{\"n\":{},\"text\":\"{}\"}}", random.random::<u32>(), "x".repeat(random.random_range(0..50))).into_bytes(),
+            format!("{{\"n\":{},\"text\":\"{}\"}}", random.random::<u32>(), "x".repeat(random.random_range(0..50)))
+                .into_bytes(),
         ),
     }
 }
@@ -90,7 +91,8 @@ async fn random_life(seed: u64) {
             4 => drop(archive.flush_through(Offset(values.len() as u64)).await),
             _ => {
                 let (records, bytes) = (random.random_range(1..9), random.random_range(1..400));
-                let settings = ArchiveSettings { flush_records: records, flush_bytes: bytes, ..ArchiveSettings::default() };
+                let settings =
+                    ArchiveSettings { flush_records: records, flush_bytes: bytes, ..ArchiveSettings::default() };
                 archive = writer(&store, &log, &settings).await;
             }
         }

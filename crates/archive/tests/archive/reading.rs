@@ -48,7 +48,8 @@ async fn objects_of_the_connector_and_of_hand_are_read() {
 
 #[tokio::test]
 async fn offsets_with_more_than_ten_digits_are_in_order() {
-    let store = store_of(&[("9999999998.json", b"1\n2\n"), ("10000000000.json", b"3\n"), ("10000000001.json", b"4\n")]).await;
+    let store =
+        store_of(&[("9999999998.json", b"1\n2\n"), ("10000000000.json", b"3\n"), ("10000000001.json", b"4\n")]).await;
     assert_eq!(story(&store, 9_999_999_999, ReadSettings::default()).await, ["9999999999..10000000002"]);
 }
 
@@ -86,8 +87,8 @@ async fn partitions_are_those_with_a_folder() {
 #[tokio::test]
 async fn gaps_and_overlaps_are_told_and_nothing_comes_twice() {
     let store = store_of(&[("2.json", b"1\n2\n3\n"), ("4.json", b"3\n4\n"), ("5.json", b""), ("9.json", b"1\n")]).await;
-    let expected =
-        ["missing 0..2", "2..5", "repeated before 5", "5..6", "repeated before 6", "missing 6..9", "9..10"].map(str::to_owned);
+    let expected = ["missing 0..2", "2..5", "repeated before 5", "5..6", "repeated before 6", "missing 6..9", "9..10"]
+        .map(str::to_owned);
     assert_eq!(story(&store, 0, ReadSettings::default()).await, expected);
 }
 
@@ -109,7 +110,8 @@ async fn packed_objects_are_told_where_they_matter() {
 #[tokio::test]
 async fn an_object_that_went_meanwhile_is_told() {
     let store = store_of(&[("0.json", b"1\n"), ("1.json", b"2\n")]).await;
-    let mut batches = ArchiveReader::new(store.clone()).records(&at(), Offset(0), ReadSettings::default()).await.unwrap();
+    let mut batches =
+        ArchiveReader::new(store.clone()).records(&at(), Offset(0), ReadSettings::default()).await.unwrap();
     store.delete(&object("1.json")).await.unwrap();
     assert_eq!(batches.next_batch().await.unwrap().unwrap().end(), Offset(1));
     assert!(matches!(batches.next_batch().await, Some(Err(ArchiveError::Store { action: "read", .. }))));

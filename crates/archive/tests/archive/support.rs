@@ -84,7 +84,8 @@ pub async fn names(store: &Arc<dyn ObjectStore>) -> Vec<String> {
 
 /// Everything that the archive holds from `from` on; fails on any fault.
 pub async fn read_from(store: &Arc<dyn ObjectStore>, from: u64) -> Vec<(u64, Value)> {
-    let batches = ArchiveReader::new(store.clone()).records(&at(), Offset(from), ReadSettings::default()).await.unwrap();
+    let batches =
+        ArchiveReader::new(store.clone()).records(&at(), Offset(from), ReadSettings::default()).await.unwrap();
     let batches: Vec<_> = batches.into_stream().try_collect().await.unwrap();
     let records = batches.into_iter().flat_map(|batch| batch.records);
     records.map(|(offset, value)| (offset.0, value.map(|v| v.to_vec()))).collect()

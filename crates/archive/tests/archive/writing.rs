@@ -10,7 +10,9 @@ use pinflow_archive::{ArchiveError, ArchiveSettings, ArchiveWriter, DurableLocal
 use pinflow_event::{Offset, Timestamp};
 use pinflow_log::{EventLog, LogError, TopicConfig};
 
-use crate::support::{append, at, contents, empty_log, json, log_of, names, numbered, object, read_from, store_of, writer};
+use crate::support::{
+    append, at, contents, empty_log, json, log_of, names, numbered, object, read_from, store_of, writer,
+};
 
 fn settings(flush_records: u64) -> ArchiveSettings {
     ArchiveSettings { flush_records, ..ArchiveSettings::default() }
@@ -118,7 +120,10 @@ async fn the_log_keeps_what_is_not_stored_yet() {
     assert_eq!(read_from(&store, 0).await.len(), 5);
 }
 
-async fn recover(store: &Arc<dyn ObjectStore>, log: &Arc<pinflow_log::MemoryLog>) -> Result<ArchiveWriter, ArchiveError> {
+async fn recover(
+    store: &Arc<dyn ObjectStore>,
+    log: &Arc<pinflow_log::MemoryLog>,
+) -> Result<ArchiveWriter, ArchiveError> {
     ArchiveWriter::recover(store.clone(), log.clone(), at(), settings(10)).await
 }
 
@@ -140,7 +145,10 @@ async fn records_that_retention_took_are_told_not_skipped() {
     let earliest = log.bounds(&at()).await.unwrap().earliest;
     assert!(earliest > Offset(0), "nothing was dropped, so there is nothing to test");
     let error = recover(&memory(), &log).await.unwrap_err();
-    assert!(matches!(error, ArchiveError::RecordsLost { next: Offset(0), earliest: e, .. } if e == earliest), "{error}");
+    assert!(
+        matches!(error, ArchiveError::RecordsLost { next: Offset(0), earliest: e, .. } if e == earliest),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -154,7 +162,8 @@ async fn a_newest_object_that_does_not_tell_its_end_is_refused() {
         ("0000000003.raw", b"\0\0\0\x05abc"),
     ];
     for (name, content) in torn {
-        let error = recover(&store_of(&[("0000000000.json", b"1\n2\n3\n"), (name, content)]).await, &log).await.unwrap_err();
+        let error =
+            recover(&store_of(&[("0000000000.json", b"1\n2\n3\n"), (name, content)]).await, &log).await.unwrap_err();
         assert!(matches!(&error, ArchiveError::Torn { path } if *path == object(name)), "{name} {content:?}: {error}");
     }
     let twice = store_of(&[("0000000003.json", b"1\n"), ("0000000003.raw", b"\0\0\0\0")]).await;
@@ -166,7 +175,8 @@ async fn a_newest_object_that_does_not_tell_its_end_is_refused() {
 #[tokio::test]
 async fn older_objects_need_not_be_in_order_to_go_on() {
     let log = log_of(&vec![json("{}"); 20]).await;
-    let store = store_of(&[("0000000000.json.gz", b"?"), ("0000000002.json", b""), ("0000000003.json", b"1\n{}")]).await;
+    let store =
+        store_of(&[("0000000000.json.gz", b"?"), ("0000000002.json", b""), ("0000000003.json", b"1\n{}")]).await;
     assert_eq!(recover(&store, &log).await.unwrap().next_offset(), Offset(5));
 }
 

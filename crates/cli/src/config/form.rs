@@ -16,7 +16,8 @@ pub mod size {
 
     pub fn show<T: Copy + TryInto<u64>>(value: &T) -> String {
         let bytes = (*value).try_into().unwrap_or(u64::MAX);
-        let (name, factor) = UNITS.iter().find(|(_, factor)| bytes >= *factor && bytes % factor == 0).unwrap_or(&("B", 1));
+        let (name, factor) =
+            UNITS.iter().find(|(_, factor)| bytes >= *factor && bytes % factor == 0).unwrap_or(&("B", 1));
         format!("{}{name}", bytes / factor)
     }
 }
@@ -39,9 +40,9 @@ pub mod duration {
     const UNITS: [(&str, u64); 5] = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
 
     pub fn read(text: &str) -> Result<Duration, String> {
-        millis(text)
-            .map(Duration::from_millis)
-            .ok_or_else(|| format!("`{text}` is no time span; write a number with a unit, as in `500ms`, `2m`, `1h30m`, `7d`"))
+        millis(text).map(Duration::from_millis).ok_or_else(|| {
+            format!("`{text}` is no time span; write a number with a unit, as in `500ms`, `2m`, `1h30m`, `7d`")
+        })
     }
 
     fn millis(text: &str) -> Option<u64> {
@@ -239,7 +240,9 @@ mod tests {
 
     #[test]
     fn time_spans_are_read_and_shown() {
-        for (text, millis, shown) in [("500ms", 500, "500ms"), ("90s", 90_000, "1m30s"), ("7d", 604_800_000, "7d"), ("0s", 0, "0ms")] {
+        for (text, millis, shown) in
+            [("500ms", 500, "500ms"), ("90s", 90_000, "1m30s"), ("7d", 604_800_000, "7d"), ("0s", 0, "0ms")]
+        {
             let span = duration::read(text).unwrap();
             assert_eq!(span.as_millis(), millis);
             assert_eq!(duration::show(&span), shown);

@@ -1,7 +1,7 @@
 //! What can be set, as values.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pinflow_node::NodeConfig;
@@ -18,7 +18,7 @@ pub struct Settings {
     /// The node to talk to; `None` looks into the data folder.
     pub url: Option<Url>,
     /// The node. Its pipeline is put in once it is loaded, see [`Settings::node_config`].
-    node: NodeConfig,
+    pub(super) node: NodeConfig,
     /// Where the emulator draws its events from.
     pub source: SourceSettings,
     /// What is logged.
@@ -66,7 +66,7 @@ impl Default for Settings {
 
 impl Settings {
     /// The data folder.
-    pub fn data(&self) -> &std::path::Path {
+    pub fn data(&self) -> &Path {
         &self.node.data
     }
 
@@ -75,6 +75,3 @@ impl Settings {
         NodeConfig { pipeline, ..self.node.clone() }
     }
 }
-
-#[path = "table.rs"]
-pub mod table;

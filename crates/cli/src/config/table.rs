@@ -1,10 +1,10 @@
 //! The one table of settings. The file's keys, the variables of the environment, `pinflow config` and
 //! `docs/configuration.md` all come from it.
 
-use super::Settings;
-use crate::config::form;
+use super::{Settings, form};
 
 /// Something that can be set.
+#[derive(Debug)]
 pub struct Setting {
     /// Its key in the file, and after `-c`.
     pub key: &'static str,
@@ -45,11 +45,11 @@ impl Setting {
 }
 
 macro_rules! settings {
-    ($($key:literal $(flag $flag:literal)? $form:ident $($field:ident).+ $(, $secret:ident)? => $help:literal;)+) => {
+    ($($key:literal $([$flag:literal])? $form:ident $($field:ident).+ $(, $secret:ident)? => $help:literal;)+) => {
         /// All settings, in the order in which they are shown.
         pub static SETTINGS: &[Setting] = &[$(Setting {
             key: $key,
-            flag: None$(.or(Some($flag)))?,
+            flag: flag!($($flag)?),
             help: $help,
             secret: is_secret!($($secret)?),
             set: |settings, text| {
@@ -61,17 +61,30 @@ macro_rules! settings {
     };
 }
 
+macro_rules! flag {
+    () => {
+        None
+    };
+    ($flag:literal) => {
+        Some($flag)
+    };
+}
+
 macro_rules! is_secret {
-    () => { false };
-    (secret) => { true };
+    () => {
+        false
+    };
+    (secret) => {
+        true
+    };
 }
 
 settings! {
-    "data" flag "--data" path node.data => "The data folder: log, archive, tables, runs";
-    "pipeline" flag "--pipeline" optional_path pipeline => "The pipeline's folder; `none` is the one in the binary";
-    "url" flag "--url" optional_url url => "The node that commands talk to; `none` is the one that runs on the data folder, else the folder itself";
-    "host" flag "--host" address node.host => "The IP address that the node listens on";
-    "port" flag "--port" count node.port => "The port that the node listens on; 0 is any free one";
+    "data" ["--data"] path node.data => "The data folder: log, archive, tables, runs";
+    "pipeline" ["--pipeline"] optional_path pipeline => "The pipeline's folder; `none` is the one in the binary";
+    "url" ["--url"] optional_url url => "The node that commands talk to; `none` is the one that runs on the data folder, else the folder itself";
+    "host" ["--host"] address node.host => "The IP address that the node listens on";
+    "port" ["--port"] count node.port => "The port that the node listens on; 0 is any free one";
     "next_free_port" boolean node.next_free_port => "Where the port is taken, one of the hundred after it is used";
     "host_names" list node.host_names => "Names under which people reach the dashboard, besides `localhost` and IP addresses";
     "schedule" boolean node.schedule => "Whether jobs start by their schedules";
@@ -111,10 +124,10 @@ settings! {
     "query.spill_folder" optional_path node.query.spill_folder => "Where queries put them; `none` is the system's folder for temporary files";
     "query.time" duration node.query.time => "The longest that a query may run";
     "query.rows" count node.query.rows => "The most rows that an answer may have";
-    "source.url" flag "--source" optional_text source.url, secret => "The database that the emulator draws from; `none` is `source.db` in the data folder";
-    "source.credentials" flag "--credentials" optional_path source.credentials => "A credentials file (`HOST`, `USER`, `PASSWORD`, `DATABASE`, `PORT`) in place of `source.url`";
-    "logging.level" flag "--verbose" text logging.level => "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives as in `pinflow_lane=debug`";
-    "logging.format" flag "--log-format" log_format logging.format => "How log lines look: `text` or `json`";
+    "source.url" ["--source"] optional_text source.url, secret => "The database that the emulator draws from; `none` is `source.db` in the data folder";
+    "source.credentials" ["--credentials"] optional_path source.credentials => "A credentials file (`HOST`, `USER`, `PASSWORD`, `DATABASE`, `PORT`) in place of `source.url`";
+    "logging.level" ["--verbose"] text logging.level => "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives as in `pinflow_lane=debug`";
+    "logging.format" ["--log-format"] log_format logging.format => "How log lines look: `text` or `json`";
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use futures::future::join_all;
 use pinflow_event::{Offset, Partition};
 
@@ -14,12 +15,10 @@ pub async fn a_deleted_topic_is_gone_and_its_waits_end(fixture: Fixture) {
     let kept = fixture.topic("demo.geo", 1).await;
     fixture.append(&topic, &["a"]).await;
     let at = first_partition(&topic);
-    let wait = tokio::spawn({
-        let (log, at) = (Arc::clone(&fixture.log), at.clone());
-        async move { log.wait_beyond(&at, Offset(1)).await }
-    });
+    let mut wait = fixture.log.wait_beyond(&at, Offset(1));
+    assert!((&mut wait).now_or_never().is_none());
     fixture.log.delete_topic(&topic).await.unwrap();
-    assert!(matches!(wait.await.unwrap(), Err(LogError::UnknownTopic(name)) if name == topic));
+    assert!(matches!(wait.await, Err(LogError::UnknownTopic(name)) if name == topic));
     let refused = fixture.log.append(&topic, vec![(Partition(0), text("b"))]).await;
     assert!(matches!(refused, Err(LogError::UnknownTopic(_))));
     assert!(matches!(fixture.log.read(&at, Offset::ZERO, UNLIMITED).await, Err(LogError::UnknownTopic(_))));
@@ -39,18 +38,45 @@ pub async fn a_topic_can_be_made_again_after_deletion(fixture: Fixture) {
     assert_eq!(fixture.read(&first_partition(&topic), 0).await, []);
 }
 
+/// Whoever appends meanwhile is told that the topic is gone, or had its records stored; the log goes on.
+pub async fn a_topic_may_be_deleted_under_load(fixture: Fixture) {
+    let topic = fixture.topic("demo.pin", 2).await;
+    let tasks = (0..4).map(|_| {
+        let (log, topic) = (Arc::clone(&fixture.log), topic.clone());
+        tokio::spawn(async move {
+            for n in 0..200 {
+                let value = text(&"x".repeat(500));
+                match log.append(&topic, vec![(Partition(n % 2), value)]).await {
+                    Ok(_) | Err(LogError::UnknownTopic(_)) => tokio::task::yield_now().await,
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+        })
+    });
+    let tasks: Vec<_> = tasks.collect();
+    for _ in 0..10 {
+        fixture.log.delete_topic(&topic).await.unwrap();
+        fixture.log.create_topic(&topic, TopicConfig { partitions: 2, ..TopicConfig::default() }).await.unwrap();
+        tokio::task::yield_now().await;
+    }
+    for joined in join_all(tasks).await {
+        joined.unwrap();
+    }
+    fixture.log.health().unwrap();
+    let bounds = fixture.log.bounds(&first_partition(&topic)).await.unwrap();
+    assert_eq!(fixture.append(&topic, &["end"]).await, [bounds.end.0]);
+}
+
 /// After closing, every call says so; closing twice is fine.
 pub async fn a_closed_log_takes_and_gives_nothing(fixture: Fixture) {
     let topic = fixture.topic("demo.pin", 1).await;
     fixture.append(&topic, &["a"]).await;
     let (log, at) = (&fixture.log, first_partition(&topic));
-    let wait = tokio::spawn({
-        let (log, at) = (Arc::clone(log), at.clone());
-        async move { log.wait_beyond(&at, Offset(1)).await }
-    });
+    let mut wait = log.wait_beyond(&at, Offset(1));
+    assert!((&mut wait).now_or_never().is_none());
     log.close().await.unwrap();
     let is_closed = |error: LogError| assert!(matches!(error, LogError::Closed), "{error:?}");
-    is_closed(wait.await.unwrap().unwrap_err());
+    is_closed(wait.await.unwrap_err());
     is_closed(log.health().unwrap_err());
     is_closed(log.append(&topic, vec![(Partition(0), text("b"))]).await.unwrap_err());
     is_closed(log.read(&at, Offset::ZERO, UNLIMITED).await.unwrap_err());

@@ -1,6 +1,6 @@
 //! What every [`EventLog`] promises, as tests. Each backend runs all of them:
 //!
-//! ```ignore
+//! ```text
 //! async fn fresh() -> Fixture { Fixture::new(|clock| MemoryLog::new(clock)) }
 //! pinflow_log::contract_tests!(fresh);
 //! ```
@@ -43,7 +43,7 @@ macro_rules! contract_tests {
             concurrent_appends_are_whole_and_in_order, a_read_stops_at_its_limits,
             a_read_returns_the_first_record_however_large, a_read_outside_the_bounds_is_refused,
             small_reads_find_every_record, a_time_finds_the_first_record_at_or_after_it, a_wait_ends_with_the_next_record,
-            many_waits_end_together, a_deleted_topic_is_gone_and_its_waits_end, a_topic_can_be_made_again_after_deletion,
+            many_waits_end_together, a_deleted_topic_is_gone_and_its_waits_end, a_topic_can_be_made_again_after_deletion, a_topic_may_be_deleted_under_load,
             a_closed_log_takes_and_gives_nothing, what_was_appended_before_closing_is_answered,
             retention_by_age_takes_what_is_old, retention_by_size_takes_the_oldest, retention_waits_for_every_reader,
             a_reader_may_go_back, retention_leaves_what_is_kept_forever, offsets_go_on_after_retention,

@@ -110,18 +110,24 @@ impl Drop for Committer {
 
 impl Work {
     fn accept(&mut self) {
-        for (answer, frame) in self.answers.drain(..).zip(self.frames.drain(..)) {
+        let bases: Vec<Offset> = self.frames.iter().map(|frame| frame.header.base).collect();
+        self.free();
+        for (answer, base) in self.answers.drain(..).zip(bases) {
             // Who waited may be gone; the records are stored all the same.
-            let _ = answer.send(Ok(frame.header.base));
+            let _ = answer.send(Ok(base));
         }
-        self.rooms.clear();
     }
 
     fn refuse(&mut self, error: &LogError) {
-        self.frames.clear();
+        self.free();
         for answer in self.answers.drain(..) {
             let _ = answer.send(Err(error.clone()));
         }
+    }
+
+    /// Before anyone is answered: who appends again at once finds the room that it had.
+    fn free(&mut self) {
+        self.frames.clear();
         self.rooms.clear();
     }
 }

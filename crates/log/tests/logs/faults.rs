@@ -1,6 +1,7 @@
 //! A disk that is full or fails: the append fails, the log says so and stops, nothing acknowledged is lost.
 
 use std::io::ErrorKind;
+use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::join_all;
@@ -8,7 +9,7 @@ use pinflow_event::{NewRecord, Offset, Partition};
 use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, LogError};
 
 use crate::faulty_disk::{FaultyDisk, Unsynced};
-use crate::harness::{append, kept_forever, open, open_on, open_with, options, topic, values};
+use crate::harness::{append, at, kept_forever, open, open_on, open_with, options, topic, values};
 
 async fn check_poisoned(log: &EmbeddedLog, cause: &str) {
     for _ in 0..2 {
@@ -126,4 +127,87 @@ async fn appends_that_wait_share_a_sync() {
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(values(&log, 0).await.len(), 200);
     assert!(syncs() - before <= 3, "{} syncs", syncs() - before);
+}
+
+/// A log whose topic is made, with a disk whose next sync waits.
+fn held(folder: &Path) -> (Arc<FaultyDisk>, EmbeddedLog) {
+    let disk: Arc<FaultyDisk> = Arc::default();
+    let log = open_with(options(folder, &disk)).unwrap();
+    (disk, log)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_visible_before_it_is_durable() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, log) = held(folder.path());
+    log.create_topic(&topic(), kept_forever(1)).await.unwrap();
+    append(&log, &["a"]).await.unwrap();
+    disk.hold_syncs();
+    let mut second = Box::pin(append(&log, &["b"]));
+    assert!(futures::poll!(&mut second).is_pending());
+    disk.reached("append", 3).await; // One for `topic.json`.
+    assert_eq!(values(&log, 0).await, ["a"]);
+    assert!(futures::poll!(Box::pin(log.wait_beyond(&at(0), Offset(1)))).is_pending());
+    disk.release_syncs();
+    assert_eq!(second.await.unwrap(), Offset(1));
+    assert_eq!(values(&log, 0).await, ["a", "b"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_waits_while_a_write_fails_is_told_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, log) = held(folder.path());
+    log.create_topic(&topic(), kept_forever(1)).await.unwrap();
+    disk.hold_syncs();
+    disk.fail_next("sync", ErrorKind::StorageFull);
+    let mut failing = join_all([append(&log, &["a"])]);
+    assert!(futures::poll!(&mut failing).is_pending());
+    disk.reached("append", 2).await;
+    let mut waiting = join_all((0..3).map(|_| append(&log, &["b"])));
+    assert!(futures::poll!(&mut waiting).is_pending());
+    disk.release_syncs();
+    for answer in failing.await.into_iter().chain(waiting.await) {
+        assert!(matches!(answer, Err(LogError::Poisoned { .. })), "{answer:?}");
+    }
+}
+
+/// A power cut may leave later frames of a group on disk without the earlier ones. None of them was acknowledged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_group_that_was_written_out_of_order_is_a_torn_tail() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, log) = held(folder.path());
+    log.create_topic(&topic(), kept_forever(1)).await.unwrap();
+    disk.hold_syncs();
+    let mut first = join_all([append(&log, &["a"])]);
+    assert!(futures::poll!(&mut first).is_pending());
+    let steps = disk.reached("append", 2).await;
+    let mut group = join_all((0..4).map(|_| append(&log, &["b"])));
+    assert!(futures::poll!(&mut group).is_pending());
+    // The first sync and the group's write are done, the group's sync is not.
+    disk.cut_power_at(steps + 2);
+    disk.release_syncs();
+    assert!(first.await[0].is_ok() && group.await.iter().all(Result::is_err));
+    drop(log);
+    disk.settle(Unsynced::HolesFirst);
+    let log = open(folder.path()).unwrap();
+    assert_eq!(values(&log, 0).await, ["a"]);
+}
+
+/// What a start finds in the page cache alone is made durable before anyone sees it.
+#[tokio::test]
+async fn what_a_restart_shows_outlives_a_power_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let (disk, log) = held(folder.path());
+    log.create_topic(&topic(), kept_forever(1)).await.unwrap();
+    append(&log, &["a"]).await.unwrap();
+    disk.cut_power_at(disk.steps().len() + 1); // Between the next write and its sync.
+    append(&log, &["b"]).await.unwrap_err();
+    drop(log);
+    disk.restore_power();
+    let log = open_on(folder.path(), &disk).unwrap();
+    assert_eq!(values(&log, 0).await, ["a", "b"]);
+    disk.cut_power();
+    drop(log);
+    disk.settle(Unsynced::Lost);
+    assert_eq!(values(&open(folder.path()).unwrap(), 0).await, ["a", "b"]);
 }

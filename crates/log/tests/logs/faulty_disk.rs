@@ -54,6 +54,21 @@ impl FaultyDisk {
         self.cut_power_at(0);
     }
 
+    pub fn restore_power(&self) {
+        self.state.lock().unwrap().power_cut_at = None;
+    }
+
+    /// Waits until so many steps of a kind were taken; how many steps were taken in all.
+    pub async fn reached(&self, kind: &str, count: usize) -> usize {
+        loop {
+            let steps = self.steps();
+            if steps.iter().filter(|step| step.split(' ').next() == Some(kind)).count() >= count {
+                return steps.len();
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
     pub fn steps(&self) -> Vec<String> {
         self.state.lock().unwrap().steps.clone()
     }

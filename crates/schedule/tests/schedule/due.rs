@@ -118,7 +118,12 @@ async fn a_schedule_that_cannot_be_read_is_refused_at_once() {
     let stage = Stage::new(Vec::new());
     let history = stage.scheduler.history().clone();
     let jobs = vec![scheduled("61 * * * *")];
-    let error =
-        pinflow_schedule::Scheduler::new(jobs, stage.script.clone(), history, stage.clock.clone(), SchedulerSettings::default());
+    let error = pinflow_schedule::Scheduler::new(
+        jobs,
+        stage.script.clone(),
+        history,
+        stage.clock.clone(),
+        SchedulerSettings::default(),
+    );
     assert!(matches!(error.err(), Some(ScheduleError::InvalidSchedule { .. })));
 }

@@ -22,7 +22,8 @@ async fn tasks_run_in_their_order() {
     let log = stage.script.log();
     let place = |what: &str| log.iter().position(|entry| entry == what).unwrap();
     assert!(
-        place("end a") < place("begin b").min(place("begin c")) && place("begin d") > place("end b").max(place("end c")),
+        place("end a") < place("begin b").min(place("begin c"))
+            && place("begin d") > place("end b").max(place("end c")),
         "{log:?}"
     );
 }

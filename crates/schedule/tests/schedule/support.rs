@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use pinflow_event::{Clock, ManualClock, Timestamp};
 use pinflow_pipeline::{Job, Task, Work};
 use pinflow_schedule::{
-    JobRun, RunHistory, RunId, RunState, Scheduler, SchedulerSettings, TaskContext, TaskFailure, TaskOutcome, TaskRunner,
-    TaskState, Trigger,
+    JobRun, RunHistory, RunId, RunState, Scheduler, SchedulerSettings, TaskContext, TaskFailure, TaskOutcome,
+    TaskRunner, TaskState, Trigger,
 };
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
@@ -54,7 +54,8 @@ impl TaskRunner for Script {
     async fn run(&self, task: &Task, context: &TaskContext) -> Result<TaskOutcome, TaskFailure> {
         self.log.lock().unwrap().push(format!("begin {}", task.name));
         self.contexts.lock().unwrap().push((context.attempt, context.run_time, context.run_id.clone()));
-        let act = self.acts.lock().unwrap().get_mut(&task.name).and_then(VecDeque::pop_front).unwrap_or(Act::Succeed(0));
+        let act =
+            self.acts.lock().unwrap().get_mut(&task.name).and_then(VecDeque::pop_front).unwrap_or(Act::Succeed(0));
         let result = match act {
             Act::Succeed(rows) => Ok(TaskOutcome { rows: Some(rows), note: format!("{} is fine", task.name) }),
             Act::Fail => Err(TaskFailure { message: "the table is locked".to_owned(), retry: true }),

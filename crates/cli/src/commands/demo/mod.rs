@@ -1,0 +1,202 @@
+//! `pinflow demo`: the whole way of an event, from a generated source to answers, on this machine.
+
+mod telling;
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use pinflow_dashboard::view::RunState;
+use pinflow_node::Node;
+use pinflow_pipeline::{Lane, Pipeline};
+use pinflow_source::{Address, Database, EmulationReport, EmulatorOptions, SourceError};
+use url::Url;
+
+use super::serve::ListenAddress;
+use crate::emulation::{self, Plan};
+use crate::exit::Status;
+use crate::reach::model::{BalanceRow, Run};
+use crate::reach::{Folder, Reach};
+use crate::report;
+use crate::session::Session;
+
+/// The job that is run where the pipeline has it; else its first.
+const JOB: &str = "daily";
+
+/// See everything at work: generated users, a node, both lanes, the answers, the balance
+///
+/// Fills a source database with generated rows, starts a node, posts drawn rows as users do, runs the daily job, prints
+/// the answers, proves that nothing was lost or doubled, and stays up to be looked at. A further run on the same data
+/// folder goes on from there with other draws.
+#[derive(Debug, Args)]
+pub struct Demo {
+    #[command(flatten)]
+    pub address: ListenAddress,
+    /// Draws to take: each is an event of every stream, on both lanes
+    #[arg(long, value_name = "N", default_value_t = 11_000)]
+    events: u64,
+    /// Draws a second [default: as fast as the node takes them]
+    #[arg(long, value_name = "N")]
+    rate: Option<f64>,
+    /// The seed of the generated rows and of the draws
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Events a request, 1 to 500
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    batch: usize,
+    /// Ends when all is shown; the status is not 0 if anything did not balance
+    #[arg(long)]
+    exit: bool,
+}
+
+impl Demo {
+    pub async fn run(self, session: &Session) -> anyhow::Result<Status> {
+        let plan = Plan::of(session.pipeline()?)?;
+        let node = Node::open(session.settings().node_config(plan.pipeline.clone())).await?;
+        let source = self.fill_source(session, &plan).await?;
+        node.start();
+        let url = node.listen().await?;
+        session.terminal.note(format!("node: {url} on {}", session.settings().data().display()));
+        let reach = Reach::Folder(Box::new(Folder { node }));
+        let shown = tokio::select! {
+            biased;
+            shown = self.show(session, &plan, &reach, &source, &url) => shown,
+            () = session.interrupt.wait() => Ok(Status::Interrupted),
+        };
+        if !self.exit && !session.interrupt.happened() && shown.is_ok() {
+            telling::where_to_look(session, &plan.pipeline, &url);
+            session.interrupt.wait().await;
+        }
+        reach.close().await?;
+        shown
+    }
+
+    /// The data folder's own source, with rows in it.
+    async fn fill_source(&self, session: &Session, plan: &Plan) -> anyhow::Result<Address> {
+        let path = emulation::own_database(session);
+        let address = Address::sqlite(&path);
+        let database = Database::connect_or_create(&address).await?;
+        let tables: Vec<&str> = plan.spec.tables.iter().map(|table| table.name.as_str()).collect();
+        let tables = tables.join(", ");
+        match database.load(&plan.spec, self.seed, plan.spec.rows, |_| {}).await {
+            Ok(()) => {
+                let rows = plan.spec.rows;
+                session.terminal.note(format!("source: {rows} rows each in {tables} of {}", path.display()));
+            }
+            Err(SourceError::NotEmpty { .. }) => {
+                session.terminal.note(format!("source: {tables} of {}, as they are", path.display()));
+            }
+            Err(error) => return Err(error.into()),
+        }
+        database.close().await;
+        Ok(address)
+    }
+
+    async fn show(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        reach: &Reach,
+        source: &Address,
+        url: &Url,
+    ) -> anyhow::Result<Status> {
+        let Reach::Folder(folder) = reach else { return Ok(Status::Failed) };
+        let before = accepted(&reach.balance().await?);
+        let emulated = self.emulate(session, plan, source, url, before.values().sum()).await?;
+        if session.interrupt.happened() {
+            return Ok(Status::Interrupted);
+        }
+        session.terminal.note("waiting for archive and lanes");
+        folder.node.settle().await?;
+        let run = match job(&plan.pipeline) {
+            Some(job) => Some(run_job(session, reach, job).await?),
+            None => None,
+        };
+        if let Some(run) = &run {
+            telling::answers(session, &reach.answers().await?, run)?;
+        }
+        let balance = reach.balance().await?;
+        let verdict = reach.reconcile(None).await?;
+        telling::balance(session, &balance, &verdict)?;
+
+        let missing = missing(&emulated, &before, &accepted(&balance));
+        for problem in &missing {
+            session.terminal.note(problem);
+        }
+        let balances = missing.is_empty() && balance.iter().all(|row| row.balances);
+        let succeeded = emulation::is_clean(&emulated) && run.is_none_or(|run| run.state == RunState::Succeeded);
+        Ok(if !balances || verdict.iter().any(|stream| !stream.equal) {
+            Status::Unequal
+        } else if !succeeded {
+            Status::Failed
+        } else {
+            Status::Success
+        })
+    }
+
+    async fn emulate(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        source: &Address,
+        url: &Url,
+        accepted: u64,
+    ) -> anyhow::Result<EmulationReport> {
+        // A further run draws other rows: the same ones again would all be duplicates.
+        let draws = emulation::draws(source, &plan.spec, self.seed.wrapping_add(accepted)).await?;
+        let options = EmulatorOptions {
+            base_url: url.to_string(),
+            streams: plan.targets.clone(),
+            lanes: Lane::ALL.to_vec(),
+            rate: self.rate,
+            draws: Some(self.events),
+            batch: self.batch,
+            ..EmulatorOptions::default()
+        };
+        session.terminal.note(format!("users: {} draws, each posted on both lanes", self.events));
+        let report = emulation::run(session, options, draws).await?;
+        emulation::tell(session, &report);
+        Ok(report)
+    }
+}
+
+fn job(pipeline: &Pipeline) -> Option<&str> {
+    let job = pipeline.job(JOB).or(pipeline.jobs.first())?;
+    Some(&job.name)
+}
+
+async fn run_job(session: &Session, reach: &Reach, job: &str) -> anyhow::Result<Run> {
+    session.terminal.note(format!("job `{job}`: archive, clean, answers"));
+    let run = reach.run(job, None).await?;
+    for task in report::failures(&run) {
+        let error = task.error.as_deref().unwrap_or("it did not begin");
+        session.terminal.note(format!("  task `{}` did not succeed: {}", task.name, crate::output::visible(error)));
+    }
+    Ok(run)
+}
+
+/// What the log has acknowledged, by lane and stream.
+fn accepted(balance: &[BalanceRow]) -> BTreeMap<(String, String), u64> {
+    balance.iter().map(|row| ((row.lane.clone(), row.stream.clone()), row.accepted)).collect()
+}
+
+/// Where the log holds less than the emulator was told that it does. More is no fault: others may post as well, and a lost
+/// reply makes the emulator post again.
+fn missing(
+    emulated: &EmulationReport,
+    before: &BTreeMap<(String, String), u64>,
+    after: &BTreeMap<(String, String), u64>,
+) -> Vec<String> {
+    let mut missing = Vec::new();
+    for lane in &emulated.lanes {
+        let at = (lane.lane.to_string(), lane.stream.clone());
+        let count = |counts: &BTreeMap<_, u64>| counts.get(&at).copied().unwrap_or(0);
+        let grown = count(after).saturating_sub(count(before));
+        if grown < lane.counts.accepted {
+            missing.push(format!(
+                "lost: on lane {}, stream `{}`, {} events were acknowledged and the log holds {grown} of them",
+                at.0, at.1, lane.counts.accepted
+            ));
+        }
+    }
+    missing
+}

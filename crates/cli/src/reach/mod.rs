@@ -1,0 +1,198 @@
+//! How commands reach what they ask about: a running node over HTTP, or the data folder itself where none runs.
+
+mod error;
+mod folder;
+pub mod model;
+mod remote;
+
+use std::time::Duration;
+
+use futures::{Stream, StreamExt};
+use pinflow_dashboard::view::Lane as LaneView;
+use pinflow_event::TopicName;
+use pinflow_node::{TailFrom, TailRecord, running_node};
+use pinflow_pipeline::Lane;
+use pinflow_schedule::Trigger;
+use serde::Deserialize;
+use serde_json::json;
+
+pub use error::ReachError;
+pub use folder::Folder;
+pub use remote::Remote;
+
+use crate::session::Session;
+use folder::as_sent;
+use model::{Answer, BalanceRow, DeadLetter, Health, Overview, QueryResult, Reconciliation, Run};
+
+/// The most rows that a node gives at once.
+pub const MOST_ROWS: usize = 100_000;
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+/// What is asked.
+#[derive(Debug)]
+pub enum Reach {
+    /// A running node.
+    Remote(Remote),
+    /// The data folder itself.
+    Folder(Box<Folder>),
+}
+
+/// The node that `--url` names or that runs on the data folder, if there is one.
+///
+/// # Errors
+/// Where no HTTP client can be made.
+pub fn running(session: &Session) -> anyhow::Result<Option<Remote>> {
+    let settings = session.settings();
+    let url = settings.url.clone().or_else(|| running_node(settings.data()).map(|node| node.url));
+    url.map(|url| Remote::new(&url)).transpose()
+}
+
+impl Reach {
+    /// Reaches a running node, or opens the data folder, which must be there.
+    ///
+    /// # Errors
+    /// [`ReachError::NoData`]; what [`Folder::open`] reports.
+    pub async fn open(session: &Session) -> anyhow::Result<Self> {
+        if let Some(remote) = running(session)? {
+            return Ok(Self::Remote(remote));
+        }
+        let data = session.settings().data();
+        if !data.is_dir() {
+            return Err(ReachError::NoData(data.to_owned()).into());
+        }
+        Ok(Self::Folder(Box::new(Folder::open(session).await?)))
+    }
+
+    /// Lets go of the folder.
+    ///
+    /// # Errors
+    /// Where the last bytes could not be stored.
+    pub async fn close(self) -> anyhow::Result<()> {
+        match self {
+            Self::Remote(_) => Ok(()),
+            Self::Folder(folder) => Ok(folder.node.stop().await?),
+        }
+    }
+
+    pub async fn overview(&self) -> anyhow::Result<Overview> {
+        match self {
+            Self::Remote(remote) => Ok(remote.get(&["overview"]).await?),
+            Self::Folder(folder) => as_sent(&folder.view().overview().await.map_err(ReachError::from)?),
+        }
+    }
+
+    pub async fn health(&self) -> anyhow::Result<Health> {
+        match self {
+            Self::Remote(remote) => Ok(remote.get_health(&["health"]).await?),
+            Self::Folder(folder) => as_sent(&folder.view().counters().await.health),
+        }
+    }
+
+    pub async fn balance(&self) -> anyhow::Result<Vec<BalanceRow>> {
+        match self {
+            Self::Remote(remote) => Ok(remote.get(&["balance"]).await?),
+            Self::Folder(folder) => as_sent(&folder.view().balance().await.map_err(ReachError::from)?),
+        }
+    }
+
+    pub async fn runs(&self, limit: usize) -> anyhow::Result<Vec<Run>> {
+        match self {
+            Self::Remote(remote) => Ok(remote.list(&["runs"], limit).await?),
+            Self::Folder(folder) => as_sent(&folder.view().runs(limit).await.map_err(ReachError::from)?),
+        }
+    }
+
+    pub async fn answers(&self) -> anyhow::Result<Vec<Answer>> {
+        match self {
+            Self::Remote(remote) => Ok(remote.get(&["answers"]).await?),
+            Self::Folder(folder) => as_sent(&folder.view().answers().await.map_err(ReachError::from)?),
+        }
+    }
+
+    /// Answers SQL; names without a schema are tables of `lane`.
+    pub async fn query(&self, sql: &str, lane: Lane) -> anyhow::Result<QueryResult> {
+        match self {
+            Self::Remote(remote) => {
+                let body = json!({ "sql": sql, "lane": lane.as_str(), "limit": MOST_ROWS });
+                Ok(remote.post(&["query"], &body).await?)
+            }
+            Self::Folder(folder) => {
+                let lane = match lane {
+                    Lane::Batch => LaneView::Batch,
+                    Lane::Stream => LaneView::Stream,
+                };
+                as_sent(&folder.view().query(sql, lane, MOST_ROWS).await.map_err(ReachError::from)?)
+            }
+        }
+    }
+
+    pub async fn dead(&self, stream: &str, limit: usize) -> anyhow::Result<Vec<DeadLetter>> {
+        match self {
+            Self::Remote(remote) => Ok(remote.list(&["dead", stream], limit).await?),
+            Self::Folder(folder) => as_sent(&folder.view().dead(stream, limit).await.map_err(ReachError::from)?),
+        }
+    }
+
+    pub async fn reconcile(&self, stream: Option<&str>) -> anyhow::Result<Vec<Reconciliation>> {
+        #[derive(Deserialize)]
+        struct Reply {
+            streams: Vec<Reconciliation>,
+        }
+        match self {
+            Self::Remote(remote) => {
+                let body = stream.map_or(json!({}), |stream| json!({ "stream": stream }));
+                Ok(remote.post::<Reply>(&["reconcile"], &body).await?.streams)
+            }
+            Self::Folder(folder) => as_sent(&folder.view().reconcile(stream).await.map_err(ReachError::from)?),
+        }
+    }
+
+    /// Runs a job, or one task of it, and waits for its end. A folder's lanes and archive have to be started before.
+    pub async fn run(&self, job: &str, task: Option<&str>) -> anyhow::Result<Run> {
+        #[derive(Deserialize)]
+        struct Started {
+            run_id: String,
+        }
+        match self {
+            Self::Remote(remote) => {
+                if let Some(task) = task {
+                    let message = format!("a running node runs whole jobs, not the task `{task}` alone");
+                    let hint = Some(format!("run the job with `pinflow run {job}`, or stop the node first"));
+                    return Err(ReachError::Refused { message, hint, invalid: true }.into());
+                }
+                let started: Started = remote.post(&["jobs", job, "runs"], &json!({})).await?;
+                loop {
+                    let run: Run = remote.get(&["runs", &started.run_id]).await?;
+                    if run.has_ended() {
+                        return Ok(run);
+                    }
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+            }
+            Self::Folder(folder) => {
+                let run = folder.node.run_job(job, task, Trigger::Manual).await?;
+                as_sent(&folder.view().run(run.id.as_str()).await.map_err(ReachError::from)?)
+            }
+        }
+    }
+
+    /// The records of a topic; with `follow` also those that come.
+    pub async fn tail(
+        &self,
+        topic: &TopicName,
+        from: TailFrom,
+        follow: bool,
+    ) -> anyhow::Result<std::pin::Pin<Box<dyn Stream<Item = anyhow::Result<TailRecord>> + Send>>> {
+        match self {
+            Self::Remote(remote) => {
+                let from = match from {
+                    TailFrom::Beginning => "beginning".to_owned(),
+                    TailFrom::End => "end".to_owned(),
+                    TailFrom::Last(records) => records.to_string(),
+                };
+                Ok(remote.tail(topic.as_str(), &from, follow).await?.boxed())
+            }
+            Self::Folder(folder) => Ok(folder.node.tail(topic, from, follow).map(|record| Ok(record?)).boxed()),
+        }
+    }
+}

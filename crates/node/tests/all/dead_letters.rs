@@ -1,0 +1,68 @@
+//! What cannot be cleaned goes to the dead letters of its stream, from both lanes, and its neighbours go on.
+
+use pinflow_dashboard::view::Lane;
+use serde_json::{Value, json};
+
+use crate::support::{config, pinterest, start};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bad_records_are_kept_with_their_place_and_reason() {
+    let data = tempfile::tempdir().unwrap();
+    let pipeline = pinterest();
+    let running = start(config(data.path(), pipeline.clone())).await;
+    let geo = pipeline.stream("geo").unwrap();
+    let good = |ind: u64| json!({"ind": ind, "timestamp": "2020-08-28 03:52:47", "latitude": 1, "longitude": 2.5, "country": "Peru"});
+    let events = [
+        good(1),
+        json!("not an object"),
+        json!({"ind": "1", "country": "Peru"}),
+        json!({"country": "nowhere"}),
+        json!({"ind": 9, "country": {"nested": true}}),
+        json!(null),
+        good(2),
+        good(1),
+    ];
+    running.post_batch(geo, &events).await;
+    running.post_stream(geo, &events[..5]).await;
+    running.post_stream(geo, &events[6..]).await;
+
+    // Bytes that are no JSON can come in over the binary form alone.
+    let reply = running
+        .client
+        .post(running.url.join(&format!("topics/{}", geo.batch.topic)).unwrap())
+        .header("content-type", "application/vnd.kafka.binary.v2+json")
+        .body(r#"{"records":[{"value":"/wAKew=="},{"value":""}]}"#)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(reply.status(), 200);
+    running.node.settle().await.unwrap();
+    running.run("daily").await;
+
+    for lane in [Lane::Batch, Lane::Stream] {
+        let rows = running.query("SELECT ind, country FROM geo ORDER BY ind", lane).await.rows;
+        assert_eq!(rows, [vec![json!(1), json!("Peru")], vec![json!(2), json!("Peru")]], "{lane:?}");
+    }
+    let letters = running.node.view().dead("geo", 100).await.unwrap();
+    let mut batch: Vec<_> = letters.iter().filter(|letter| letter.lane == Lane::Batch).collect();
+    batch.sort_by_key(|letter| letter.offset);
+    let offsets: Vec<u64> = batch.iter().map(|letter| letter.offset).collect();
+    assert_eq!(offsets, [1, 2, 3, 4, 5, 8, 9]);
+    let reasons: Vec<&str> = batch.iter().map(|letter| letter.reason.as_str()).collect();
+    assert_eq!(reasons[0], "not a JSON object");
+    assert_eq!(reasons[1], "field `ind` is a string, not a bigint");
+    assert_eq!(reasons[2], "the key `ind` is missing or null");
+    assert_eq!(reasons[3], "field `country` is an object, not a string");
+    assert_eq!(reasons[4], "the record has no value");
+    assert!(reasons[5].starts_with("not JSON") && reasons[6].starts_with("not JSON"), "{reasons:?}");
+    assert_eq!(batch[0].raw, r#""not an object""#);
+    assert_eq!((batch[0].topic.as_str(), batch[0].partition), (geo.batch.topic.as_str(), 0));
+    let live: Vec<u64> = letters.iter().filter(|letter| letter.lane == Lane::Stream).map(|letter| letter.offset).collect();
+    assert_eq!(live.len(), 4);
+
+    // The raw bytes are the client's own, also where they are no text.
+    let raw = running.query("SELECT hex(CAST(raw AS BINARY)) FROM dead.geo WHERE lane = 'batch' AND offset = 8", Lane::Batch).await;
+    assert_eq!(raw.rows, [vec![Value::from("FF000A7B")]]);
+    running.assert_balanced().await;
+    running.node.stop().await.unwrap();
+}

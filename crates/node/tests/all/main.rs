@@ -1,0 +1,9 @@
+//! Whole pipelines on a node in this process, driven over HTTP as users do. One binary: each that links DataFusion is large.
+
+#![allow(clippy::unwrap_used)]
+
+mod dead_letters;
+mod golden;
+mod other_pipeline;
+mod restart;
+mod support;
