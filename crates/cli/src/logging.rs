@@ -36,7 +36,8 @@ pub fn start(settings: &LoggingSettings, terminal: &Terminal) -> Result<(), Conf
     Ok(())
 }
 
-/// A bare level is ours alone: the libraries below say little that a user can act on.
+/// A bare level is ours alone: of the libraries only errors are shown, for they say little else that a user can act on.
+/// The Delta kernel calls it an error that a table which is about to be made is not there yet.
 fn directives(level: &str) -> String {
-    if LEVELS.contains(&level) { format!("error,pinflow={level}") } else { level.to_owned() }
+    if LEVELS.contains(&level) { format!("error,buoyant_kernel=off,pinflow={level}") } else { level.to_owned() }
 }

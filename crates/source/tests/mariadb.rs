@@ -29,7 +29,7 @@ async fn rows_come_back_as_they_were_made() {
 #[ignore = "needs a real server: ./test starts one"]
 async fn a_credentials_file_leads_to_the_same_database() {
     let url = url::Url::parse(&url()).unwrap();
-    // The password as ./test-peers/mariadb.sh sets it, which its URL percent-encodes.
+    // The password as ./tests/peers/mariadb.sh sets it, which its URL percent-encodes.
     let password = url.password().unwrap().replace("%40", "@").replace("%3A", ":").replace("%2F", "/");
     let password = password.replace("%23", "#").replace("%25", "%");
     let creds = |password: &str| {

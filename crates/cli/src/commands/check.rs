@@ -4,6 +4,7 @@ use clap::Args;
 
 use crate::config::ConfigError;
 use crate::exit::Status;
+use crate::output::counted;
 use crate::session::Session;
 
 /// Validate a pipeline: its files, its SQL, its charts
@@ -16,13 +17,14 @@ impl Check {
     pub async fn run(self, session: &Session) -> anyhow::Result<Status> {
         let pipeline = session.pipeline()?;
         pinflow_node::check(&pipeline).await.map_err(ConfigError::Pipeline)?;
+        let count = |number: usize, thing| counted(number as u64, thing);
         session.terminal.print(format!(
-            "pipeline `{}` is valid: {} streams, {} queries, {} jobs, {} tests",
+            "pipeline `{}` is valid: {}, {}, {}, {}",
             pipeline.name,
-            pipeline.streams.len(),
-            pipeline.queries.len(),
-            pipeline.jobs.len(),
-            pipeline.tests.len()
+            count(pipeline.streams.len(), "stream"),
+            count(pipeline.queries.len(), "question"),
+            count(pipeline.jobs.len(), "job"),
+            count(pipeline.tests.len(), "test")
         ))?;
         Ok(Status::Success)
     }

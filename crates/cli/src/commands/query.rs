@@ -10,7 +10,7 @@ use pinflow_pipeline::{Lane, Pipeline};
 use super::lane::LaneChoice;
 use crate::config::{ConfigError, did_you_mean};
 use crate::exit::Status;
-use crate::output::{self, Format};
+use crate::output::{self, Format, counted};
 use crate::reach::Reach;
 use crate::session::Session;
 
@@ -78,7 +78,7 @@ impl Query {
         if truncated {
             session.terminal.note(format!("only the first {} rows are shown; narrow the query", rows.rows.len()));
         } else if self.format == Format::Table {
-            session.terminal.note(format!("{} rows in {elapsed} ms", rows.rows.len()));
+            session.terminal.note(format!("{} in {elapsed} ms", counted(rows.rows.len() as u64, "row")));
         }
         Ok(Status::Success)
     }

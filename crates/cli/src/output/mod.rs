@@ -16,6 +16,14 @@ pub use escape::visible;
 pub use progress::EmulationDisplay;
 pub use rows::{Format, Rows};
 
+/// `1 row`, `2 rows`.
+pub fn counted(number: impl Into<u64>, thing: &str) -> String {
+    match number.into() {
+        1 => format!("1 {thing}"),
+        number => format!("{number} {thing}s"),
+    }
+}
+
 /// When to use colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum ColorChoice {

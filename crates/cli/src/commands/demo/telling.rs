@@ -3,7 +3,7 @@
 use pinflow_pipeline::Pipeline;
 use url::Url;
 
-use crate::output::Format;
+use crate::output::{Format, counted};
 use crate::reach::model::{Answer, BalanceRow, Reconciliation, Run};
 use crate::report;
 use crate::session::Session;
@@ -26,7 +26,7 @@ pub fn answers(session: &Session, answers: &[Answer], run: &Run) -> std::io::Res
             0 => String::new(),
             more => format!("; {more} more: {} query {name}", program(session)),
         };
-        terminal.print(format!("{total} rows{elapsed}{more}"))?;
+        terminal.print(counted(total, "row") + &elapsed + &more)?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A throw-away MariaDB on a free loopback port, for tests.
 #
-#   test-peers/mariadb.sh start FOLDER   makes a server in FOLDER (new or empty) and prints its URL on stdout
-#   test-peers/mariadb.sh stop FOLDER    stops it by its process id and removes FOLDER
+#   tests/peers/mariadb.sh start FOLDER   makes a server in FOLDER (new or empty) and prints its URL on stdout
+#   tests/peers/mariadb.sh stop FOLDER    stops it by its process id and removes FOLDER
 #
 # Needs the package mariadb-server. The user is `pinflow`, its password has special characters on purpose, its database is
 # `source`. As root the server runs as the user `mysql`.

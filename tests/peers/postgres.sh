@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A throw-away Postgres on a free loopback port, for tests.
 #
-#   test-peers/postgres.sh start FOLDER   makes a server in FOLDER (new or empty) and prints its URL on stdout
-#   test-peers/postgres.sh stop FOLDER    stops it by its process id and removes FOLDER
+#   tests/peers/postgres.sh start FOLDER   makes a server in FOLDER (new or empty) and prints its URL on stdout
+#   tests/peers/postgres.sh stop FOLDER    stops it by its process id and removes FOLDER
 #
 # Needs the package postgresql. The user is `pinflow`, its password has special characters on purpose, its database is
 # `source`. Postgres refuses to run as root; then it runs as the user `postgres`.

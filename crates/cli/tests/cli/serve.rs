@@ -1,0 +1,82 @@
+//! A node that stays, and the commands that talk to it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+
+use crate::program::Place;
+
+/// A node, ended with the test.
+struct Serving {
+    child: Child,
+    url: String,
+}
+
+impl Serving {
+    fn start(place: &Place, arguments: &[&str]) -> Self {
+        let all = [arguments, &["serve", "--port", "0"]].concat();
+        let mut child = place.command(&all).stderr(Stdio::piped()).spawn().unwrap();
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        stderr.read_line(&mut line).unwrap();
+        let url = line.split_whitespace().find(|word| word.starts_with("http://")).unwrap_or_else(|| panic!("{line}"));
+        let url = url.to_owned();
+        // Read on, so that the node never waits for us.
+        std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+        Self { child, url }
+    }
+
+    fn terminate(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It has ended already where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn commands_find_the_running_node_and_it_drains_on_sigterm() {
+    let place = Place::new();
+    place.succeed(&["source", "load", "sqlite://mine.db", "--rows", "20"]);
+    let serving = Serving::start(&place, &[]);
+    let status = place.succeed(&["status"]);
+    assert!(status.contains(&format!("runs at {} (ok)", serving.url)), "{status}");
+    assert!(place.fail(5, &["serve", "--port", "0"]).contains("is in use by the node at"));
+
+    place.succeed(&["emulate", "--source", "sqlite://mine.db", "--events", "5", "--quiet"]);
+    let tail = place.succeed(&["tail", "demo.geo"]);
+    assert_eq!(tail.lines().count(), 5, "{tail}");
+    assert!(tail.lines().all(|line| line.contains("\"topic\":\"demo.geo\"")), "{tail}");
+    assert_eq!(place.succeed(&["tail", "demo.geo", "--from", "2"]).lines().count(), 2);
+    assert!(place.fail(2, &["tail", "nothing.here"]).contains("does not exist"));
+
+    let tasks = place.succeed(&["run", "daily", "--format", "csv"]);
+    assert!(tasks.lines().skip(1).all(|line| line.contains(",succeeded,")), "{tasks}");
+    let count = ["query", "SELECT count(*) AS n FROM geo", "--format", "csv"];
+    let remote = place.succeed(&[&count[..], &["--url", &serving.url]].concat());
+    let verdict = place.succeed(&["reconcile", "geo", "--format", "csv"]);
+    assert!(verdict.contains("\ngeo,true,"), "{verdict}");
+    assert!(place.succeed(&["dead", "geo", "--format", "json"]).starts_with('['));
+    assert!(place.fail(2, &["dead", "../geo"]).contains("../geo"));
+
+    assert_eq!(serving.terminate(), Some(0));
+    assert_eq!(place.succeed(&count), remote, "the folder says the same as the node");
+    assert!(place.succeed(&["status"]).contains("does not run"));
+}
+
+#[test]
+fn a_node_that_runs_another_pipeline_is_not_asked_this_ones_queries() {
+    let place = Place::new();
+    let weather = concat!(env!("CARGO_MANIFEST_DIR"), "/../../pipelines/weather");
+    let serving = Serving::start(&place, &["--pipeline", weather]);
+    let error = place.fail(2, &["query", "users_joined_by_year"]);
+    assert!(error.contains("the node runs the pipeline `weather`"), "{error}");
+    place.succeed(&["query", "readings_by_year", "--pipeline", weather]);
+    assert_eq!(serving.terminate(), Some(0));
+}
