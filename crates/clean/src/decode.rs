@@ -73,7 +73,8 @@ impl fmt::Display for Found {
 
 impl Decoder {
     pub fn new(fields: &[Field]) -> Self {
-        let columns: Vec<ArrowField> = fields.iter().map(|f| ArrowField::new(&f.name, arrow_type(f.kind), true)).collect();
+        let columns: Vec<ArrowField> =
+            fields.iter().map(|f| ArrowField::new(&f.name, arrow_type(f.kind), true)).collect();
         Self { fields: fields.to_vec(), schema: Arc::new(Schema::new(columns)) }
     }
 
@@ -108,7 +109,12 @@ impl Decoder {
         Decoded { rows, origin, rejects, nulled }
     }
 
-    fn decode_one<'a>(&self, record: Option<&'a [u8]>, slots: &mut [Slot<'a>], nulled: &mut [u64]) -> Result<(), RejectCause> {
+    fn decode_one<'a>(
+        &self,
+        record: Option<&'a [u8]>,
+        slots: &mut [Slot<'a>],
+        nulled: &mut [u64],
+    ) -> Result<(), RejectCause> {
         let bytes = record.ok_or(RejectCause::Tombstone)?;
         let mut reader = serde_json::Deserializer::from_slice(bytes);
         let object = RecordSeed { fields: &self.fields, slots }.deserialize(&mut reader).and_then(|()| reader.end());
@@ -120,7 +126,11 @@ impl Decoder {
             if let Slot::Wrong(found) = slot {
                 match field.wrong_type {
                     WrongType::Dead => {
-                        return Err(RejectCause::WrongType { field: field.name.clone(), wanted: field.kind, found: found.to_string() });
+                        return Err(RejectCause::WrongType {
+                            field: field.name.clone(),
+                            wanted: field.kind,
+                            found: found.to_string(),
+                        });
                     }
                     WrongType::Null => {
                         *slot = Slot::Null;

@@ -66,9 +66,12 @@ impl KeySet {
     pub fn distinct(&self, rows: &RecordBatch, key: usize) -> Result<Distinct, ArrowError> {
         let hashes = self.hashes(rows.column(key))?;
         let mut new = HashSet::with_capacity_and_hasher(hashes.len(), Spread);
-        let kept: BooleanArray =
-            hashes.iter().map(|hash| Some(hash.is_none_or(|hash| !self.seen.contains(&hash) && new.insert(hash)))).collect();
-        let distinct = if kept.true_count() == rows.num_rows() { rows.clone() } else { filter_record_batch(rows, &kept)? };
+        let kept: BooleanArray = hashes
+            .iter()
+            .map(|hash| Some(hash.is_none_or(|hash| !self.seen.contains(&hash) && new.insert(hash))))
+            .collect();
+        let distinct =
+            if kept.true_count() == rows.num_rows() { rows.clone() } else { filter_record_batch(rows, &kept)? };
         let duplicates = (rows.num_rows() - distinct.num_rows()) as u64;
         Ok(Distinct { rows: distinct, kept, duplicates, new: new.into_iter().collect() })
     }
@@ -81,7 +84,11 @@ impl KeySet {
     fn hashes(&self, keys: &ArrayRef) -> Result<Vec<Option<u128>>, ArrowError> {
         if keys.data_type().is_integer() {
             let numbers = cast(keys, &DataType::Int64)?;
-            return Ok(numbers.as_primitive::<Int64Type>().iter().map(|number| number.map(|n| n as u64 as u128)).collect());
+            return Ok(numbers
+                .as_primitive::<Int64Type>()
+                .iter()
+                .map(|number| number.map(|n| n as u64 as u128))
+                .collect());
         }
         let texts = cast(keys, &DataType::Utf8)?;
         Ok(texts.as_string::<i32>().iter().map(|text| text.map(|text| self.hash(text))).collect())

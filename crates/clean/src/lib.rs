@@ -63,13 +63,14 @@ impl Cleaner {
     /// [`CleanError::Select`] with file, line and hint; [`CleanError::UnknownKey`].
     pub async fn plan(stream: &Stream) -> Result<Self, CleanError> {
         let decoder = Decoder::new(&stream.schema);
-        let select = Select::plan(&stream.clean.text, decoder.schema()).await.map_err(|refusal| CleanError::Select {
-            stream: stream.name.clone(),
-            file: stream.clean.path.clone(),
-            line: refusal.line,
-            message: refusal.message,
-            hint: refusal.hint,
-        })?;
+        let select =
+            Select::plan(&stream.clean.text, decoder.schema()).await.map_err(|refusal| CleanError::Select {
+                stream: stream.name.clone(),
+                file: stream.clean.path.clone(),
+                line: refusal.line,
+                message: refusal.message,
+                hint: refusal.hint,
+            })?;
         let key = stream.key.as_ref().map(|name| key_column(stream, name, select.output())).transpose()?;
         Ok(Self { stream: stream.name.clone(), file: stream.clean.path.clone(), decoder, select, key })
     }
@@ -92,7 +93,8 @@ impl Cleaner {
         let decoded = self.decoder.decode(records);
         let mut rejects = decoded.rejects;
         let count = decoded.rows.num_rows();
-        let selected = self.select_rows(&decoded.rows, 0, &decoded.origin, &mut rejects).map_err(|e| self.engine(&e))?;
+        let selected =
+            self.select_rows(&decoded.rows, 0, &decoded.origin, &mut rejects).map_err(|e| self.engine(&e))?;
         let failed = rejects.len() - (records.len() - count);
         let filtered = (count - failed - selected.rows.num_rows()) as u64;
         let selected = self.split_off_keyless(selected, &mut rejects).map_err(|e| self.engine(&e))?;

@@ -14,8 +14,8 @@ use datafusion::common::{DFSchema, DataFusionError};
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::execution::SessionState;
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
-use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::optimizer::Optimizer;
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionConfig;
 use pinflow_dialect::DialectError;
@@ -91,7 +91,8 @@ impl Select {
 
     /// Runs the SELECT on `input`.
     pub fn run(&self, input: RecordBatch) -> Result<Selected, DataFusionError> {
-        let mut origin: Vec<u32> = (0..u32::try_from(input.num_rows()).expect("a batch has less than 2^32 rows")).collect();
+        let mut origin: Vec<u32> =
+            (0..u32::try_from(input.num_rows()).expect("a batch has less than 2^32 rows")).collect();
         let mut rows = input;
         for step in &self.steps {
             match step {
@@ -101,7 +102,8 @@ impl Select {
                         DataFusionError::Internal("a WHERE condition that is no boolean passed the planner".to_owned())
                     })?;
                     let keep = |row: usize| truth.is_valid(row) && truth.value(row);
-                    origin = origin.iter().enumerate().filter(|(row, _)| keep(*row)).map(|(_, record)| *record).collect();
+                    origin =
+                        origin.iter().enumerate().filter(|(row, _)| keep(*row)).map(|(_, record)| *record).collect();
                     rows = filter_record_batch(&rows, truth)?;
                 }
                 Step::Project(expressions, schema) => {
@@ -118,7 +120,13 @@ impl Select {
             .columns()
             .iter()
             .zip(self.output.fields())
-            .map(|(column, field)| if column.data_type() == field.data_type() { Ok(Arc::clone(column)) } else { cast(column, field.data_type()) })
+            .map(|(column, field)| {
+                if column.data_type() == field.data_type() {
+                    Ok(Arc::clone(column))
+                } else {
+                    cast(column, field.data_type())
+                }
+            })
             .collect::<Result<Vec<ArrayRef>, _>>()?;
         Ok(Selected { rows: batch(&self.output, columns, origin.len())?, origin })
     }
@@ -142,7 +150,10 @@ fn collect_steps(plan: &LogicalPlan, state: &SessionState, steps: &mut Vec<Step>
             return Err(Refusal {
                 line: None,
                 message: format!("a cleaning SELECT looks at each record by itself, but this one has a step `{name}`"),
-                hint: Some("use `SELECT ... FROM input [WHERE ...]` here, and joins, groups and sorting in queries/".to_owned()),
+                hint: Some(
+                    "use `SELECT ... FROM input [WHERE ...]` here, and joins, groups and sorting in queries/"
+                        .to_owned(),
+                ),
             });
         }
     };
@@ -169,7 +180,8 @@ fn check_repeatable(expression: &Expr) -> Result<(), Refusal> {
         .apply(|part| {
             match part {
                 Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
-                    culprit = Some(format!("the function `{}`, whose answer changes from call to call", call.func.name()));
+                    culprit =
+                        Some(format!("the function `{}`, whose answer changes from call to call", call.func.name()));
                 }
                 Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) => {
                     culprit = Some("a subquery inside an expression".to_owned());
@@ -217,7 +229,9 @@ fn stored_schema(schema: &DFSchema) -> Result<SchemaRef, Refusal> {
 fn stored_type(kind: &DataType) -> Option<DataType> {
     Some(match kind {
         DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8 => DataType::Utf8,
-        DataType::Binary | DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::Binary | DataType::BinaryView | DataType::LargeBinary | DataType::FixedSizeBinary(_) => {
+            DataType::Binary
+        }
         // Without a zone, or in nanoseconds, a table would be unreadable to older readers (Delta protocol 1/2).
         DataType::Timestamp(_, _) => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
         DataType::UInt8 => DataType::Int16,

@@ -57,9 +57,8 @@ fn as_text(batches: &[RecordBatch]) -> Vec<String> {
                 .iter()
                 .zip(batch.columns())
                 .map(|(field, column)| {
-                    let options = FormatOptions::new()
-                        .with_null("null")
-                        .with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%SZ"));
+                    let options =
+                        FormatOptions::new().with_null("null").with_timestamp_tz_format(Some("%Y-%m-%dT%H:%M:%SZ"));
                     let formatter = ArrayFormatter::try_new(column, &options).unwrap();
                     (field.name().clone(), formatter.value(row).to_string())
                 })
@@ -77,7 +76,8 @@ fn expected(file: &Path) -> Vec<String> {
         .iter()
         .map(|line| {
             let object: BTreeMap<String, Value> = serde_json::from_str(line).unwrap();
-            let fields: BTreeMap<String, String> = object.iter().map(|(name, value)| (name.clone(), text(value))).collect();
+            let fields: BTreeMap<String, String> =
+                object.iter().map(|(name, value)| (name.clone(), text(value))).collect();
             format!("{fields:?}")
         })
         .collect();

@@ -9,6 +9,12 @@ pub enum DialectError {
         /// What the parser expected and found, with line and column.
         message: String,
     },
+    /// It nests too deep.
+    #[error("the SQL has more than {limit} operators in a row: split the expression, or use `IN (...)`")]
+    TooDeep {
+        /// How many are allowed.
+        limit: usize,
+    },
     /// There is none.
     #[error("the SQL holds no statement: write a `SELECT`")]
     Empty,

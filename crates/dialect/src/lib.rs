@@ -12,6 +12,7 @@ mod cast;
 mod conversion;
 mod date_part;
 mod datetime_pattern;
+mod depth;
 mod error;
 mod function;
 mod int_arguments;

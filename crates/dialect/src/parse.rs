@@ -16,7 +16,7 @@ use datafusion::logical_expr::sqlparser::tokenizer::{Span, Token, TokenWithSpan,
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement as DataFusionStatement;
 
-use crate::DialectError;
+use crate::{DialectError, depth};
 
 /// How deep expressions may nest.
 const RECURSION_LIMIT: usize = 64;
@@ -24,7 +24,7 @@ const RECURSION_LIMIT: usize = 64;
 /// Parses one statement; a trailing `;` is allowed.
 ///
 /// # Errors
-/// [`DialectError::Syntax`], [`DialectError::Empty`], [`DialectError::Several`].
+/// [`DialectError::Syntax`], [`DialectError::TooDeep`], [`DialectError::Empty`], [`DialectError::Several`].
 pub fn parse(sql: &str) -> Result<Statement, DialectError> {
     let syntax = |message: String| DialectError::Syntax { message };
     let mut tokens = Tokenizer::new(&SparkText, sql)
@@ -32,6 +32,7 @@ pub fn parse(sql: &str) -> Result<Statement, DialectError> {
         .tokenize_with_location()
         .map_err(|e| syntax(e.to_string()))?;
     tokens.iter_mut().for_each(unescape_token);
+    depth::check(&tokens)?;
     let tokens = type_number_literals(tokens);
     let mut statements = Parser::new(&SparkText)
         .with_recursion_limit(RECURSION_LIMIT)
@@ -253,7 +254,7 @@ impl VisitorMut for SparkOperators {
             && list.iter().any(is_decimal)
         {
             let equal = list.drain(..).map(|item| binary(value.as_ref().clone(), BinaryOperator::Eq, item));
-            if let Some(any) = equal.reduce(|left, right| binary(left, BinaryOperator::Or, right)) {
+            if let Some(any) = any_of(equal.collect()) {
                 *expr = negate(*negated, any);
             }
         }
@@ -267,6 +268,21 @@ impl VisitorMut for SparkOperators {
 
 fn binary(left: Expr, op: BinaryOperator, right: Expr) -> Expr {
     Expr::Nested(Box::new(Expr::BinaryOp { left: Box::new(left), op, right: Box::new(right) }))
+}
+
+/// All joined by `OR`, as a tree without deep branches.
+fn any_of(mut conditions: Vec<Expr>) -> Option<Expr> {
+    while conditions.len() > 1 {
+        let mut pairs = conditions.into_iter();
+        conditions = Vec::new();
+        while let Some(left) = pairs.next() {
+            conditions.push(match pairs.next() {
+                Some(right) => binary(left, BinaryOperator::Or, right),
+                None => left,
+            });
+        }
+    }
+    conditions.pop()
 }
 
 fn negate(negated: bool, expr: Expr) -> Expr {

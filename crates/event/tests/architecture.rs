@@ -32,7 +32,8 @@ fn dependencies() -> Edges {
         .map(|entry| {
             let folder = entry.unwrap().path();
             let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-            let section = manifest.split("[dependencies]").nth(1).unwrap_or_default().split("\n[").next().unwrap().to_owned();
+            let section =
+                manifest.split("[dependencies]").nth(1).unwrap_or_default().split("\n[").next().unwrap().to_owned();
             let names = section.lines().filter_map(|line| line.split(['.', ' ', '=']).next().map(str::to_owned));
             (folder.file_name().unwrap().to_str().unwrap().to_owned(), names.filter(|name| !name.is_empty()).collect())
         })

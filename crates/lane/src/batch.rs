@@ -60,7 +60,8 @@ impl BatchLane {
             while let Some(batch) = batches.next_batch().await.transpose()? {
                 let began = Instant::now();
                 let (from, next) = (batch.first, batch.end());
-                let records = batch.records.into_iter().map(|(offset, value)| LaneRecord { offset, arrived: None, value });
+                let records =
+                    batch.records.into_iter().map(|(offset, value)| LaneRecord { offset, arrived: None, value });
                 let chunk = Chunk { partition, from, next, records: records.collect() };
                 self.writer.process(&Arc::new(vec![chunk]), began).await?;
             }

@@ -142,7 +142,11 @@ impl StreamLane {
                 next: last.offset.plus(1),
                 records: records
                     .into_iter()
-                    .map(|record| LaneRecord { offset: record.offset, arrived: Some(record.timestamp), value: record.value })
+                    .map(|record| LaneRecord {
+                        offset: record.offset,
+                        arrived: Some(record.timestamp),
+                        value: record.value,
+                    })
                     .collect(),
             });
         }
@@ -169,7 +173,10 @@ enum Step {
     Drained,
 }
 
-async fn partitions(log: &dyn EventLog, writer: &LaneWriter) -> Result<impl Iterator<Item = Partition> + use<>, LaneError> {
+async fn partitions(
+    log: &dyn EventLog,
+    writer: &LaneWriter,
+) -> Result<impl Iterator<Item = Partition> + use<>, LaneError> {
     let topic = log.topic(writer.topic()).await?;
     Ok((0..topic.config.partitions).map(Partition))
 }

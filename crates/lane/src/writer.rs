@@ -143,7 +143,9 @@ impl LaneWriter {
         let CleanBatch { rows, rejects, filtered, .. } = cleaned;
         let letters: Vec<DeadLetter> = rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
         let distinct = match (&self.keys, self.parts.cleaner.key_column()) {
-            (Some(keys), Some(column)) => Some(keys.distinct(&rows, column).map_err(|e| self.key_error(&e.to_string()))?),
+            (Some(keys), Some(column)) => {
+                Some(keys.distinct(&rows, column).map_err(|e| self.key_error(&e.to_string()))?)
+            }
             _ => None,
         };
         let duplicates = distinct.as_ref().map_or(0, |distinct| distinct.duplicates);
@@ -198,7 +200,8 @@ impl LaneWriter {
         for chunk in chunks {
             let application = format!("{}/dead", self.position_of(chunk.partition));
             let from = table.progress(&application).await?;
-            let fresh = letters.iter().filter(|l| l.position.partition == chunk.partition && signed(l.position.offset) >= from);
+            let fresh =
+                letters.iter().filter(|l| l.position.partition == chunk.partition && signed(l.position.offset) >= from);
             let before = new.len();
             new.extend(fresh.cloned());
             if new.len() > before {
@@ -232,7 +235,11 @@ impl LaneWriter {
         for (counter, added) in [("duplicates", duplicates), ("filtered", filtered)] {
             if added > 0 {
                 let before = self.counter(counter).await?.cast_signed();
-                progress.push(Progress { application: self.counter_of(counter), from: before, to: before + added.cast_signed() });
+                progress.push(Progress {
+                    application: self.counter_of(counter),
+                    from: before,
+                    to: before + added.cast_signed(),
+                });
             }
         }
         let notes = vec![

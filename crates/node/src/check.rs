@@ -49,10 +49,13 @@ pub(crate) async fn plan(pipeline: &Arc<Pipeline>) -> Result<BTreeMap<String, Ar
 
 async fn query_problems(pipeline: &Arc<Pipeline>, cleaners: &BTreeMap<String, Arc<Cleaner>>) -> Vec<String> {
     // No table is opened by planning on columns that are given, so any place will do.
-    let engine = TableRoot::local(&std::env::temp_dir().join("pinflow-check")).map_err(|error| error.to_string()).and_then(|root| {
-        let columns = cleaned_columns(cleaners);
-        QueryEngine::open(Arc::clone(pipeline), &root, &columns, None, QueryLimits::default()).map_err(|error| error.to_string())
-    });
+    let engine = TableRoot::local(&std::env::temp_dir().join("pinflow-check"))
+        .map_err(|error| error.to_string())
+        .and_then(|root| {
+            let columns = cleaned_columns(cleaners);
+            QueryEngine::open(Arc::clone(pipeline), &root, &columns, None, QueryLimits::default())
+                .map_err(|error| error.to_string())
+        });
     let engine = match engine {
         Ok(engine) => engine,
         Err(error) => return vec![error],
@@ -69,7 +72,8 @@ async fn query_problems(pipeline: &Arc<Pipeline>, cleaners: &BTreeMap<String, Ar
                 continue;
             }
         };
-        let chart = query.chart.iter().flat_map(|chart| [Some(&chart.x), Some(&chart.y), chart.group.as_ref()]).flatten();
+        let chart =
+            query.chart.iter().flat_map(|chart| [Some(&chart.x), Some(&chart.y), chart.group.as_ref()]).flatten();
         for column in chart.filter(|column| columns.field_with_name(column).is_err()) {
             let known: Vec<String> = columns.fields().iter().map(|field| format!("`{}`", field.name())).collect();
             problems.push(format!(

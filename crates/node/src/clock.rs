@@ -9,6 +9,7 @@ use pinflow_event::{Clock, Timestamp};
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
     fn now(&self) -> Timestamp {
         // A machine whose clock stands before 1970 gets 1970: wrong as its clock, and no reason to stop.
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -41,7 +41,8 @@ impl DataFolder {
         fs::create_dir_all(folder).map_err(failed("create", folder))?;
         let root = folder.canonicalize().map_err(failed("open", folder))?;
         let path = root.join("node.lock");
-        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed("open", &path))?;
+        let lock =
+            File::options().create(true).truncate(false).write(true).open(&path).map_err(failed("open", &path))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { root, _lock: lock }),
             Err(TryLockError::WouldBlock) => {

@@ -7,7 +7,8 @@ use pinflow_dashboard::view::{DeadLetter, Lane};
 /// The rows of `SELECT lane, topic, partition, offset, arrived, reason, raw`.
 pub(crate) fn letters(rows: &RecordBatch) -> Vec<DeadLetter> {
     let (lanes, topics) = (rows.column(0).as_string::<i32>(), rows.column(1).as_string::<i32>());
-    let (partitions, offsets) = (rows.column(2).as_primitive::<Int32Type>(), rows.column(3).as_primitive::<Int64Type>());
+    let (partitions, offsets) =
+        (rows.column(2).as_primitive::<Int32Type>(), rows.column(3).as_primitive::<Int64Type>());
     let arrived = rows.column(4).as_primitive::<TimestampMicrosecondType>();
     let (reasons, raw) = (rows.column(5).as_string::<i32>(), rows.column(6).as_binary::<i32>());
     (0..rows.num_rows())

@@ -70,7 +70,6 @@ impl Node {
             scheduler: scheduler.clone(),
             started_ms: clock.now().as_millis(),
             urls: Arc::new(Mutex::default()),
-            queries: Default::default(),
         });
         let dashboard = Dashboard::new(
             Arc::clone(&view) as Arc<dyn NodeView>,
@@ -83,7 +82,8 @@ impl Node {
 
     /// Starts the archive, the stream lanes, the scheduler and retention in the background. A second call does nothing.
     pub fn start(&self) {
-        let lanes = std::mem::take(&mut *self.stages.stream_lanes.lock().expect("nobody panics while taking the lanes"));
+        let lanes =
+            std::mem::take(&mut *self.stages.stream_lanes.lock().expect("nobody panics while taking the lanes"));
         if lanes.is_empty() {
             return;
         }

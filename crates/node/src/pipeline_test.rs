@@ -85,7 +85,9 @@ fn clean(cleaner: &Cleaner, part: &TestStream, failures: &mut Vec<String>) -> Re
     for reject in &cleaned.rejects {
         let reason = reject.cause.to_string();
         match wanted.iter().find(|dead| dead.event == reject.index) {
-            None => failures.push(format!("stream `{}`: event {} is a dead letter: {reason}", part.stream, reject.index)),
+            None => {
+                failures.push(format!("stream `{}`: event {} is a dead letter: {reason}", part.stream, reject.index))
+            }
             Some(dead) if !reason.contains(&dead.reason) => failures.push(format!(
                 "stream `{}`: event {} is a dead letter because {reason:?}, which does not hold {:?}",
                 part.stream, reject.index, dead.reason
@@ -111,8 +113,11 @@ async fn ask(
     cleaned: &BTreeMap<String, RecordBatch>,
     case: &TestCase,
 ) -> Result<Vec<String>, NodeError> {
-    let folder = tempfile::tempdir()
-        .map_err(|source| NodeError::Folder { action: "create", path: std::env::temp_dir(), source })?;
+    let folder = tempfile::tempdir().map_err(|source| NodeError::Folder {
+        action: "create",
+        path: std::env::temp_dir(),
+        source,
+    })?;
     let tables = TableRoot::local(folder.path())?;
     for (stream, rows) in cleaned {
         let spec = &pipeline.stream(stream).expect("a checked test names the pipeline's streams").batch;

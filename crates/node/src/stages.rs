@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use arrow::datatypes::SchemaRef;
 use object_store::ObjectStore;
@@ -38,6 +39,8 @@ pub(crate) struct Stages {
     pub statuses: BTreeMap<(Lane, String), SharedStatus>,
     pub engine: QueryEngine,
     pub system: Arc<NodeTables>,
+    /// Questions answered, by jobs and by people.
+    pub questions: AtomicU64,
 }
 
 impl Stages {
@@ -51,7 +54,7 @@ impl Stages {
         let store: Arc<dyn ObjectStore> = Arc::new(DurableLocalStore::open(folder.archive())?);
         let archive =
             Arc::new(Archive::new(Arc::clone(&store), Arc::clone(&log), config.archive.clone(), Arc::clone(&clock)));
-        archive.protect(&topics(&config.pipeline, Lane::Batch)).await?;
+        find_archived(&archive, &config.pipeline).await?;
 
         let tables = TableRoot::local(&folder.tables())?;
         let secret = secret();
@@ -102,6 +105,7 @@ impl Stages {
             statuses,
             engine,
             system,
+            questions: AtomicU64::new(0),
         })
     }
 
@@ -156,6 +160,18 @@ async fn make_topics(log: &dyn EventLog, config: &NodeConfig) -> Result<(), Node
         match log.create_topic(&topic, config.topics.clone()).await {
             Ok(_) | Err(LogError::TopicExists(_)) => {}
             Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Protects in the log what is not archived yet, and finds out how far the archive is.
+async fn find_archived(archive: &Archive, pipeline: &Pipeline) -> Result<(), NodeError> {
+    for at in archive.protect(&topics(pipeline, Lane::Batch)).await? {
+        // Nothing lies before the first offset, so nothing is stored by this: it lists the objects. Damage among them must not
+        // keep events from coming in; the archive tries again while the node runs, and says so.
+        if let Err(error) = archive.flush_through(&[(at, Offset::ZERO)]).await {
+            tracing::warn!(%error, "the archive cannot be read");
         }
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What the dashboard and the command line ask, answered from the stages.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
@@ -31,7 +32,6 @@ pub(crate) struct View {
     pub started_ms: i64,
     /// Where the node listens, once it does.
     pub urls: Arc<std::sync::Mutex<Vec<String>>>,
-    pub queries: std::sync::atomic::AtomicU64,
 }
 
 #[async_trait]
@@ -68,7 +68,7 @@ impl NodeView for View {
             Vec::new()
         });
         let streams = self.stages.pipeline().streams.iter().map(|stream| self.progress(stream, &balance)).collect();
-        let queries = self.queries.load(std::sync::atomic::Ordering::Relaxed);
+        let queries = self.stages.questions.load(Ordering::Relaxed);
         Counters { health, gateway, balance, streams, queries }
     }
 
@@ -108,7 +108,7 @@ impl NodeView for View {
     }
 
     async fn query(&self, sql: &str, lane: LaneView, limit: usize) -> Result<QueryResult, ViewError> {
-        self.queries.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.stages.questions.fetch_add(1, Ordering::Relaxed);
         let balance = balance::rows(&self.stages).await.map_err(failed)?;
         self.stages.system.update(balance, self.scheduler.history().list(RUNS_SHOWN));
         let lane = match lane {
@@ -146,10 +146,14 @@ impl NodeView for View {
             let compared = self.stages.engine.reconcile(&stream.name, &Default::default()).await;
             let compared = compared.map_err(|error| failed(error.into()))?;
             let waiting = balance::rows(&self.stages).await.map_err(failed)?;
-            let in_flight = waiting.iter().filter(|row| row.stream == stream.name).map(|row| row.in_flight).sum::<u64>();
+            let in_flight =
+                waiting.iter().filter(|row| row.stream == stream.name).map(|row| row.in_flight).sum::<u64>();
             let note = (!compared.is_equal()).then(|| match in_flight {
                 0 => difference(&compared),
-                waiting => format!("{}; {waiting} records are in flight: run the job, then compare again", difference(&compared)),
+                waiting => format!(
+                    "{}; {waiting} records are in flight: run the job, then compare again",
+                    difference(&compared)
+                ),
             });
             views.push(ReconcileView {
                 stream: stream.name.clone(),
@@ -262,7 +266,8 @@ impl View {
     fn newest_run_of(&self, query: &str) -> Option<(JobRun, TaskRun)> {
         let jobs = &self.stages.pipeline().jobs;
         let asks = |run: &JobRun, task: &TaskRun| {
-            let known = jobs.iter().find(|job| job.name == run.job)?.tasks.iter().find(|known| known.name == task.name)?;
+            let known =
+                jobs.iter().find(|job| job.name == run.job)?.tasks.iter().find(|known| known.name == task.name)?;
             (known.work == Work::Query { query: query.to_owned() } && task.state == TaskState::Succeeded).then_some(())
         };
         self.scheduler.history().list(RUNS_SHOWN).into_iter().find_map(|run| {

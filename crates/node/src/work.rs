@@ -1,5 +1,6 @@
 //! What the tasks of a job do. Every task may be broken off and done again: positions are in the tables.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
@@ -55,6 +56,7 @@ async fn clean(stages: &Stages, stream: &str) -> Result<TaskOutcome, NodeError> 
 
 /// Answers a query on the batch tables into `result.<query>`.
 async fn answer(stages: &Stages, query: &str, context: &TaskContext) -> Result<TaskOutcome, NodeError> {
+    stages.questions.fetch_add(1, Ordering::Relaxed);
     let answer = stages.engine.ask(query, Lane::Batch, &context.stop).await?;
     let location = stages.tables.table("result", query)?;
     let schema = answer.result_schema();

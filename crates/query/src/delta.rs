@@ -56,8 +56,17 @@ impl LazyTable {
     async fn refresh(&self, known: Open) -> Result<Open, DeltaTableError> {
         let Open { mut table, provider } = known;
         let before = table.version();
+        if before.is_some_and(|version| self.is_gone(version)) {
+            return Err(DeltaTableError::NotATable(self.location.to_string()));
+        }
         table.update_state().await?;
         if table.version() == before { Ok(Open { table, provider }) } else { with_provider(table).await }
+    }
+
+    /// Whether a local table lost a version that was read: the Delta crate looks for newer ones only, and would not notice.
+    fn is_gone(&self, version: u64) -> bool {
+        let commit = self.location.to_file_path().map(|folder| folder.join(format!("_delta_log/{version:020}.json")));
+        commit.is_ok_and(|commit| !commit.exists())
     }
 
     /// `None` where there is no table yet.

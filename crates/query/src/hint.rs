@@ -3,7 +3,7 @@
 /// The name at the smallest edit distance, where that is near enough to be meant. Case does not count.
 pub(crate) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let wanted = name.to_lowercase();
-    let reach = (wanted.chars().count() / 3).clamp(1, 3);
+    let reach = ((wanted.chars().count() + 1) / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|candidate| (distance(&wanted, &candidate.to_lowercase()), candidate))

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use pinflow_event::{Position, Timestamp};
 
@@ -45,7 +47,8 @@ pub fn dead_letter_schema() -> SchemaRef {
 
 /// Dead letters as rows of [`dead_letter_schema`].
 pub fn dead_letter_rows(letters: &[DeadLetter]) -> RecordBatch {
-    let text = |of: fn(&DeadLetter) -> Option<&str>| -> ArrayRef { Arc::new(letters.iter().map(of).collect::<StringArray>()) };
+    let text =
+        |of: fn(&DeadLetter) -> Option<&str>| -> ArrayRef { Arc::new(letters.iter().map(of).collect::<StringArray>()) };
     let time = |of: fn(&DeadLetter) -> Option<Timestamp>| -> ArrayRef {
         let micros = letters.iter().map(|letter| of(letter).map(Timestamp::as_micros));
         Arc::new(micros.collect::<TimestampMicrosecondArray>().with_timezone("UTC"))
@@ -64,5 +67,6 @@ pub fn dead_letter_rows(letters: &[DeadLetter]) -> RecordBatch {
         time(|letter| letter.arrived),
         time(|letter| Some(letter.rejected)),
     ];
-    RecordBatch::try_new(dead_letter_schema(), columns).expect("the columns are built in the order and types of the schema")
+    RecordBatch::try_new(dead_letter_schema(), columns)
+        .expect("the columns are built in the order and types of the schema")
 }

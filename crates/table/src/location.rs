@@ -40,10 +40,9 @@ impl TableRoot {
                 });
             }
         }
-        self.0.join(&format!("{schema}/{table}/")).map_err(|error| TableError::Location {
-            location: format!("{schema}/{table}"),
-            reason: error.to_string(),
-        })
+        self.0
+            .join(&format!("{schema}/{table}/"))
+            .map_err(|error| TableError::Location { location: format!("{schema}/{table}"), reason: error.to_string() })
     }
 }
 

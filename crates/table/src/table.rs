@@ -49,7 +49,10 @@ impl Table {
     /// [`TableError::SchemaChanged`] where it has other columns; [`TableError::Delta`].
     pub async fn open(location: &Url, schema: &SchemaRef) -> Result<Self, TableError> {
         let name = table_name(location);
-        let failed = |action| { let name = name.clone(); move |source| delta(action, &name, source) };
+        let failed = |action| {
+            let name = name.clone();
+            move |source| delta(action, &name, source)
+        };
         let folder = local_folder(location);
         if let Some(folder) = &folder {
             std::fs::create_dir_all(folder)
@@ -57,7 +60,8 @@ impl Table {
         }
         let mut table = DeltaTable::try_from_url(location.clone()).await.map_err(failed("open"))?;
         if table.version().is_none() {
-            let columns: StructType = schema.as_ref().try_into_kernel().map_err(|error| failed("create")(DeltaTableError::from(error)))?;
+            let columns: StructType =
+                schema.as_ref().try_into_kernel().map_err(|error| failed("create")(DeltaTableError::from(error)))?;
             table = table
                 .create()
                 .with_columns(columns.fields().cloned())
@@ -66,7 +70,8 @@ impl Table {
                 .map_err(failed("create"))?;
         }
         let stored = table.snapshot().map_err(failed("open"))?.schema();
-        let stored: Schema = stored.as_ref().try_into_arrow().map_err(|error| failed("open")(DeltaTableError::from(error)))?;
+        let stored: Schema =
+            stored.as_ref().try_into_arrow().map_err(|error| failed("open")(DeltaTableError::from(error)))?;
         if let Some(difference) = difference(&stored, schema) {
             return Err(TableError::SchemaChanged { table: name, difference });
         }
@@ -170,7 +175,10 @@ impl Table {
     ///
     /// # Errors
     /// [`TableError::Delta`].
-    pub async fn scan(&self, columns: &[&str]) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
+    pub async fn scan(
+        &self,
+        columns: &[&str],
+    ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
         let name = self.name.clone();
         let (_, rows) = self
             .table
@@ -240,7 +248,8 @@ impl Table {
             return Ok(Vec::new());
         }
         let failed = |e| delta("write to", &self.name, e);
-        let mut writer = RecordBatchWriter::for_table(&self.table).map_err(failed)?.with_target_file_size(TARGET_FILE_BYTES.get());
+        let mut writer =
+            RecordBatchWriter::for_table(&self.table).map_err(failed)?.with_target_file_size(TARGET_FILE_BYTES.get());
         for batch in rows {
             writer.write(batch.clone()).await.map_err(failed)?;
         }

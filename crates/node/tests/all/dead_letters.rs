@@ -57,11 +57,14 @@ async fn bad_records_are_kept_with_their_place_and_reason() {
     assert!(reasons[5].starts_with("not JSON") && reasons[6].starts_with("not JSON"), "{reasons:?}");
     assert_eq!(batch[0].raw, r#""not an object""#);
     assert_eq!((batch[0].topic.as_str(), batch[0].partition), (geo.batch.topic.as_str(), 0));
-    let live: Vec<u64> = letters.iter().filter(|letter| letter.lane == Lane::Stream).map(|letter| letter.offset).collect();
+    let live: Vec<u64> =
+        letters.iter().filter(|letter| letter.lane == Lane::Stream).map(|letter| letter.offset).collect();
     assert_eq!(live.len(), 4);
 
     // The raw bytes are the client's own, also where they are no text.
-    let raw = running.query("SELECT hex(CAST(raw AS BINARY)) FROM dead.geo WHERE lane = 'batch' AND offset = 8", Lane::Batch).await;
+    let raw = running
+        .query("SELECT hex(CAST(raw AS BINARY)) FROM dead.geo WHERE lane = 'batch' AND offset = 8", Lane::Batch)
+        .await;
     assert_eq!(raw.rows, [vec![Value::from("FF000A7B")]]);
     running.assert_balanced().await;
     running.node.stop().await.unwrap();

@@ -25,7 +25,9 @@ fn as_answered(row: &Value, columns: &[String]) -> Vec<Value> {
     columns
         .iter()
         .map(|column| match &row[column] {
-            Value::String(text) if is_time(text) => Value::String(text.replace('T', " ").trim_end_matches('Z').to_owned()),
+            Value::String(text) if is_time(text) => {
+                Value::String(text.replace('T', " ").trim_end_matches('Z').to_owned())
+            }
             value => value.clone(),
         })
         .collect()

@@ -32,7 +32,8 @@ async fn a_second_start_resumes() {
         let rows = running.query("SELECT count(*), count(DISTINCT ind), max(ind) FROM user", lane).await.rows;
         assert_eq!(rows, [vec![json!(200), json!(200), json!(199)]], "{lane:?}");
     }
-    let balance = running.query("SELECT lane, accepted, duplicates FROM system.balance WHERE stream = 'user'", Lane::Batch);
+    let balance =
+        running.query("SELECT lane, accepted, duplicates FROM system.balance WHERE stream = 'user'", Lane::Batch);
     assert_eq!(
         balance.await.rows,
         [vec![json!("batch"), json!(300), json!(100)], vec![json!("stream"), json!(300), json!(100)]]
