@@ -60,8 +60,11 @@ impl Status {
                 ReachError::Refused { invalid, .. } => Some(if *invalid { Status::Invalid } else { Status::Failed }),
             };
         }
-        if cause.is::<ConfigError>() || cause.is::<PipelineError>() {
+        if cause.is::<ConfigError>() {
             return Some(Status::Invalid);
+        }
+        if let Some(error) = cause.downcast_ref::<PipelineError>() {
+            return Some(if matches!(error, PipelineError::Write { .. }) { Status::Failed } else { Status::Invalid });
         }
         let io = cause.downcast_ref::<io::Error>()?;
         (io.kind() == io::ErrorKind::BrokenPipe).then_some(Status::PipeClosed)

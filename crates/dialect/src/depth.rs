@@ -17,32 +17,29 @@ const LIMIT: usize = 256;
 /// # Errors
 /// [`DialectError::TooDeep`].
 pub(crate) fn check(tokens: &[TokenWithSpan]) -> Result<(), DialectError> {
-    // A level for each open parenthesis: operators since the last comma or clause, and set operations and joins.
-    let mut levels = vec![(0, 0)];
-    let mut total: usize = 0;
+    // Of each open parenthesis: operators since the last comma or clause, and set operations and joins.
+    let mut outer: Vec<(usize, usize)> = Vec::new();
+    let (mut chain, mut sets) = (0, 0);
+    let mut outer_total = 0;
     for token in tokens {
-        let Some((chain, sets)) = levels.last_mut() else { return Ok(()) };
         match role(&token.token) {
-            Role::Opens => levels.push((0, 0)),
-            Role::Closes if levels.len() > 1 => {
-                let (chain, sets) = levels.pop().unwrap_or((0, 0));
-                total -= chain + sets;
+            Role::Opens => {
+                outer_total += chain + sets;
+                outer.push((chain, sets));
+                (chain, sets) = (0, 0);
             }
-            Role::Operator => {
-                *chain += 1;
-                total += 1;
+            Role::Closes => {
+                if let Some(level) = outer.pop() {
+                    (chain, sets) = level;
+                    outer_total -= chain + sets;
+                }
             }
-            Role::SetOperator => {
-                *sets += 1;
-                total += 1;
-            }
-            Role::Begins => {
-                total -= *chain;
-                *chain = 0;
-            }
-            Role::Closes | Role::Operand => {}
+            Role::Operator => chain += 1,
+            Role::SetOperator => sets += 1,
+            Role::Begins => chain = 0,
+            Role::Operand => {}
         }
-        if total > LIMIT {
+        if outer_total + chain + sets > LIMIT {
             return Err(DialectError::TooDeep { limit: LIMIT });
         }
     }

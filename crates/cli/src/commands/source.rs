@@ -21,7 +21,8 @@ enum SourceCommand {
     /// All rows or none are written. A database whose tables have rows is refused.
     Load {
         /// The database: sqlite://PATH, mysql://, mariadb:// or postgres://USER:PASSWORD@HOST/DATABASE
-        url: String,
+        #[arg(value_name = "URL")]
+        database: String,
         /// Rows of each table [default: as source.yaml says]
         #[arg(long, value_name = "N")]
         rows: Option<u64>,
@@ -33,7 +34,7 @@ enum SourceCommand {
 
 impl Source {
     pub async fn run(self, session: &Session) -> anyhow::Result<Status> {
-        let SourceCommand::Load { url, rows, seed } = self.command;
+        let SourceCommand::Load { database: url, rows, seed } = self.command;
         let pipeline = session.pipeline()?;
         let spec = emulation::source_spec(&pipeline)?;
         let database = Database::connect_or_create(&Address::from_url(&url)?).await?;

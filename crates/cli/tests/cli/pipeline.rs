@@ -12,7 +12,7 @@ fn the_copy_of_the_built_in_pipeline_is_valid_and_passes_its_tests() {
     assert!(checked.starts_with("pipeline `pinterest` is valid: 3 streams, 9 questions, 1 job, "), "{checked}");
     let tested = place.succeed(&["test", "--pipeline", "mine"]);
     assert!(tested.ends_with(" passed, 0 failed\n"), "{tested}");
-    let error = place.fail(1, &["init", "mine"]);
+    let error = place.fail(2, &["init", "mine"]);
     assert!(error.contains("is there already, so nothing was written"), "{error}");
 }
 

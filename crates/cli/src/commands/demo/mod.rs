@@ -1,26 +1,32 @@
 //! `pinflow demo`: the whole way of an event, from a generated source to answers, on this machine.
 
 mod telling;
+mod unfinished;
 
 use std::collections::BTreeMap;
 
 use clap::Args;
 use pinflow_dashboard::view::RunState;
 use pinflow_node::Node;
-use pinflow_pipeline::{Lane, Pipeline};
+use pinflow_pipeline::Pipeline;
 use pinflow_source::{Address, Database, EmulationReport, EmulatorOptions, SourceError};
 use url::Url;
 
 use super::serve::ListenAddress;
 use crate::emulation::{self, Plan};
 use crate::exit::Status;
+use crate::output::counted;
 use crate::reach::model::{BalanceRow, Run};
 use crate::reach::{Folder, Reach};
 use crate::report;
 use crate::session::Session;
+use unfinished::Unfinished;
 
 /// The job that is run where the pipeline has it; else its first.
 const JOB: &str = "daily";
+
+/// What the log has acknowledged, by lane and stream.
+type Accepted = BTreeMap<(String, String), u64>;
 
 /// See everything at work: generated users, a node, both lanes, the answers, the balance
 ///
@@ -100,8 +106,9 @@ impl Demo {
         url: &Url,
     ) -> anyhow::Result<Status> {
         let Reach::Folder(folder) = reach else { return Ok(Status::Failed) };
+        self.finish(session, plan, reach, source, url).await?;
         let before = accepted(&reach.balance().await?);
-        let emulated = self.emulate(session, plan, source, url, before.values().sum()).await?;
+        let emulated = self.emulate(session, plan, source, url, &before).await?;
         if session.interrupt.happened() {
             return Ok(Status::Interrupted);
         }
@@ -139,23 +146,58 @@ impl Demo {
         plan: &Plan,
         source: &Address,
         url: &Url,
-        accepted: u64,
+        accepted: &Accepted,
     ) -> anyhow::Result<EmulationReport> {
         // A further run draws other rows: the same ones again would all be duplicates.
-        let draws = emulation::draws(source, &plan.spec, self.seed.wrapping_add(accepted)).await?;
+        let seed = self.seed.wrapping_add(accepted.values().sum());
         let options = EmulatorOptions {
             base_url: url.to_string(),
             streams: plan.targets.clone(),
-            lanes: Lane::ALL.to_vec(),
             rate: self.rate,
             draws: Some(self.events),
             batch: self.batch,
             ..EmulatorOptions::default()
         };
-        session.terminal.note(format!("users: {} draws, each posted on both lanes", self.events));
-        let report = emulation::run(session, options, draws).await?;
+        // Each request that waits for its reply may hold a batch of draws, and one more is being gathered.
+        let under_way = ((options.in_flight + 1) * options.batch) as u64;
+        let data = session.settings().data();
+        Unfinished::new(seed, under_way, accepted).write(data)?;
+        session.terminal.note(format!("users: {}, each posted on both lanes", counted(self.events, "draw")));
+        let report = emulation::run(session, options, emulation::draws(source, &plan.spec, seed).await?).await?;
+        Unfinished::done(data)?;
         emulation::tell(session, &report);
         Ok(report)
+    }
+
+    /// Posts once more what a run that was killed may have posted on one lane only.
+    async fn finish(
+        &self,
+        session: &Session,
+        plan: &Plan,
+        reach: &Reach,
+        source: &Address,
+        url: &Url,
+    ) -> anyhow::Result<()> {
+        let data = session.settings().data();
+        let Some(unfinished) = Unfinished::read(data)? else { return Ok(()) };
+        let draws = unfinished.draws(&accepted(&reach.balance().await?));
+        session.terminal.note(format!(
+            "users: the last run did not end; its first {} are posted once more",
+            counted(draws, "draw")
+        ));
+        let options = EmulatorOptions {
+            base_url: url.to_string(),
+            streams: plan.targets.clone(),
+            draws: Some(draws),
+            ..EmulatorOptions::default()
+        };
+        let report =
+            emulation::run(session, options, emulation::draws(source, &plan.spec, unfinished.seed).await?).await?;
+        emulation::tell(session, &report);
+        if emulation::is_clean(&report) && !session.interrupt.happened() {
+            Unfinished::done(data)?;
+        }
+        Ok(())
     }
 }
 
@@ -174,22 +216,17 @@ async fn run_job(session: &Session, reach: &Reach, job: &str) -> anyhow::Result<
     Ok(run)
 }
 
-/// What the log has acknowledged, by lane and stream.
-fn accepted(balance: &[BalanceRow]) -> BTreeMap<(String, String), u64> {
+fn accepted(balance: &[BalanceRow]) -> Accepted {
     balance.iter().map(|row| ((row.lane.clone(), row.stream.clone()), row.accepted)).collect()
 }
 
 /// Where the log holds less than the emulator was told that it does. More is no fault: others may post as well, and a lost
 /// reply makes the emulator post again.
-fn missing(
-    emulated: &EmulationReport,
-    before: &BTreeMap<(String, String), u64>,
-    after: &BTreeMap<(String, String), u64>,
-) -> Vec<String> {
+fn missing(emulated: &EmulationReport, before: &Accepted, after: &Accepted) -> Vec<String> {
     let mut missing = Vec::new();
     for lane in &emulated.lanes {
         let at = (lane.lane.to_string(), lane.stream.clone());
-        let count = |counts: &BTreeMap<_, u64>| counts.get(&at).copied().unwrap_or(0);
+        let count = |counts: &Accepted| counts.get(&at).copied().unwrap_or(0);
         let grown = count(after).saturating_sub(count(before));
         if grown < lane.counts.accepted {
             missing.push(format!(

@@ -51,8 +51,10 @@ pub fn balance(session: &Session, balance: &[BalanceRow], verdict: &[Reconciliat
             ))
         } else {
             terminal.bad(&format!(
-                "THE LANES DIFFER on `{}`: {} rows only in batch, {} only in stream{note}",
-                stream.stream, stream.only_in_batch, stream.only_in_stream
+                "THE LANES DIFFER on `{}`: {} only in batch, {} only in stream{note}",
+                stream.stream,
+                counted(stream.only_in_batch, "row"),
+                stream.only_in_stream
             ))
         })?;
     }
