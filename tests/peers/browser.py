@@ -2,11 +2,11 @@
 
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
-from selenium.webdriver.support.ui import WebDriverWait
 
 # The background services would look for hosts that a test machine need not reach.
 FLAGS = [
@@ -40,14 +40,14 @@ def page(url: str, width: int = 1440, height: int = 900):
 
 def wait_for_text(driver, *texts: str, seconds: int = 20):
     """Returns once the page shows all of `texts`; fails with what it shows."""
-    body = ""
-
-    def shown(_):
-        nonlocal body
+    deadline = time.monotonic() + seconds
+    while True:
         body = driver.find_element("tag name", "body").text
-        return all(text in body for text in texts)
-
-    WebDriverWait(driver, seconds).until(shown, f"not all of {texts} in:\n{body}")
+        missing = [text for text in texts if text not in body]
+        if not missing:
+            return
+        assert time.monotonic() < deadline, f"{missing} are not in:\n{body}"
+        time.sleep(0.2)
 
 
 if __name__ == "__main__":

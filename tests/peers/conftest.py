@@ -18,7 +18,7 @@ class Pinflow:
 
     def __init__(self, data: Path):
         self.data = data
-        self.binary = os.environ["PINFLOW_BIN"]
+        self.binary = os.environ["PINFLOW_TEST_BIN"]
 
     def run(self, *arguments: str) -> str:
         """Runs a command to its end; what it prints on stdout. A failure fails the test with all that it said."""

@@ -5,7 +5,7 @@ from browser import page, wait_for_text
 
 def test_the_page_shows_streams_and_answers(node):
     with page(f"{node.url}/dashboard") as browser:
-        wait_for_text(browser, "pinterest", "no events yet")
+        wait_for_text(browser, "pinterest", "No events yet")
         node.run("emulate", "--events", "200")
         node.settle()
         node.run("run", "daily")

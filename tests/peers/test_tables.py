@@ -48,7 +48,7 @@ def test_old_readers_can_read_the_tables(demo):
 def test_duckdb_reads_the_archive(demo, stream):
     archive = demo.data / "archive" / "topics" / f"demo.{stream}" / "partition=0" / "*.json"
     key = "unique_id" if stream == "pin" else "ind"
-    found = duckdb.sql(f"SELECT count(*), count(DISTINCT {key}) FROM read_json('{archive}', format='newline_delimited')").fetchone()
+    found = duckdb.sql(f"SELECT count(*), count(DISTINCT {key}) FROM read_json('{archive}', format='newline_delimited')").fetchall()[0]
     assert found[0] == EVENTS
     assert found[1] == demo.rows(f"SELECT count(*) AS n FROM {stream}")[0]["n"]
 

@@ -231,16 +231,14 @@ fn cast_to_text(from: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     Ok(cast(&out.finish(), to)?)
 }
 
+/// Microseconds since the epoch, without a zone: the value is an instant whatever the zone that it is shown in.
 fn to_micros(from: &ArrayRef) -> Result<ArrayRef> {
-    Ok(cast(from, &DataType::Timestamp(TimeUnit::Microsecond, None)).and_then(|local| {
-        // Only the unit matters: the value is an instant whatever the zone that it is shown in.
-        if matches!(from.data_type(), DataType::Timestamp(TimeUnit::Microsecond, _)) {
-            let micros = from.as_primitive::<TimestampMicrosecondType>().clone();
-            Ok(Arc::new(micros.with_timezone_opt(None::<&str>)) as ArrayRef)
-        } else {
-            Ok(local)
-        }
-    })?)
+    let DataType::Timestamp(_, zone) = from.data_type() else {
+        return Err(exec_datafusion_err!("{} is no timestamp", from.data_type()));
+    };
+    let micros = cast(from, &DataType::Timestamp(TimeUnit::Microsecond, zone.clone()))?;
+    let micros = micros.as_primitive::<TimestampMicrosecondType>().clone();
+    Ok(Arc::new(micros.with_timezone_opt(None::<&str>)))
 }
 
 fn from_micros(micros: &ArrayRef, to: &DataType) -> Result<ArrayRef> {

@@ -32,9 +32,16 @@ impl Config {
             rows.rows.push(vec![json!(setting.key), json!(value), json!(configuration.origin(setting).to_string())]);
         }
         for (name, (value, origin)) in &configuration.variables {
+            let value = if looks_secret(name) { "(hidden)" } else { value };
             rows.rows.push(vec![json!(format!("variables.{name}")), json!(value), json!(origin.to_string())]);
         }
         session.terminal.print(rows.text(self.format, session.terminal.width()))?;
         Ok(Status::Success)
     }
+}
+
+/// A pipeline does not say which of its variables are secrets; their names do.
+fn looks_secret(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["password", "secret", "token"].iter().any(|word| name.contains(word))
 }

@@ -74,6 +74,14 @@ impl Reach {
         }
     }
 
+    /// Lets a folder's archive and lanes finish what is in the log; a running node does so by itself. They have to be started.
+    pub async fn settle(&self) -> anyhow::Result<()> {
+        match self {
+            Self::Remote(_) => Ok(()),
+            Self::Folder(folder) => Ok(folder.node.settle().await?),
+        }
+    }
+
     pub async fn overview(&self) -> anyhow::Result<Overview> {
         match self {
             Self::Remote(remote) => Ok(remote.get(&["overview"]).await?),

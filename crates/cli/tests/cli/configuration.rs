@@ -59,6 +59,8 @@ fn a_secret_is_not_shown() {
     let place = Place::new();
     let shown = place.succeed(&["config", "-c", "source.url=mysql://u:s3cret@h/d"]);
     assert!(shown.contains("(hidden)") && !shown.contains("s3cret"), "{shown}");
+    let shown = place.succeed(&["config", "--set", "db_password=s3cret"]);
+    assert!(shown.contains("variables.db_password") && !shown.contains("s3cret"), "{shown}");
     let error = place.fail(2, &["config", "-c", "source.url="]);
     assert!(error.contains("source.url"), "{error}");
 }

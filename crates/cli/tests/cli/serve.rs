@@ -80,3 +80,26 @@ fn a_node_that_runs_another_pipeline_is_not_asked_this_ones_queries() {
     place.succeed(&["query", "readings_by_year", "--pipeline", weather]);
     assert_eq!(serving.terminate(), Some(0));
 }
+
+#[test]
+fn a_demo_that_is_interrupted_drains_and_the_lanes_agree() {
+    let place = Place::new();
+    let demo = ["demo", "--port", "0", "--events", "1000000", "--rate", "200"];
+    let mut child = place.command(&demo).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.starts_with("users:") {
+        line.clear();
+        assert!(stderr.read_line(&mut line).unwrap() > 0, "the demo ended by itself");
+    }
+    std::thread::spawn(move || std::io::copy(&mut stderr, &mut std::io::sink()));
+    // Until something was posted; how much is up to chance.
+    while !place.call(&["tail", "demo.user"]).stdout.contains("\"offset\":20,") {
+        assert!(child.try_wait().unwrap().is_none(), "the demo ended by itself");
+    }
+    assert_eq!(Serving { child, url: String::new() }.terminate(), Some(130));
+    assert!(!place.path().join("pinflow-data/demo.json").exists(), "all that was begun is posted");
+    place.succeed(&["run", "--quiet"]);
+    place.succeed(&["reconcile"]);
+    place.succeed(&["status"]);
+}

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 /// Every step by which the log changes what is on disk. The defaults do what they say; a fault or a failpoint overrides one.
@@ -33,12 +34,17 @@ pub trait Disk: Send + Sync + fmt::Debug {
         Ok(())
     }
 
-    /// Returns once the file's bytes and length would survive a power cut.
+    /// Returns once the file's bytes and length would survive a power cut, and the file still has a name: bytes in a file that
+    /// somebody deleted while it was open are gone with the process.
     ///
     /// # Errors
     /// The operating system's; what is on disk is unknown then.
     fn sync(&self, file: &File, _path: &Path) -> io::Result<()> {
-        file.sync_data()
+        file.sync_data()?;
+        match file.metadata()?.nlink() {
+            0 => Err(io::Error::new(ErrorKind::NotFound, "the file was deleted while the log had it open")),
+            _ => Ok(()),
+        }
     }
 
     /// Cuts the file to `length` bytes.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures::future::join_all;
-use pinflow_event::{NewRecord, Offset, Partition};
+use pinflow_event::{ManualClock, NewRecord, Offset, Partition};
 use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, LogError};
 
 use crate::faulty_disk::{FaultyDisk, Unsynced};
@@ -59,6 +59,17 @@ async fn a_full_disk_stops_the_log_and_loses_nothing() {
     for unsynced in [Unsynced::Kept, Unsynced::Lost] {
         a_fault("append", ErrorKind::StorageFull, "no storage space", unsynced).await;
     }
+}
+
+/// Linux lets a process write into files that somebody deleted: such an append must not be acknowledged.
+#[tokio::test]
+async fn a_deleted_data_folder_stops_the_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = EmbeddedLog::open(EmbeddedOptions::new(folder.path()), Arc::new(ManualClock::default())).unwrap();
+    log.create_topic(&topic(), kept_forever(1)).await.unwrap();
+    append(&log, &["acknowledged"]).await.unwrap();
+    std::fs::remove_dir_all(folder.path().join(topic().as_str())).unwrap();
+    check_poisoned(&log, "deleted while the log had it open").await;
 }
 
 #[tokio::test]

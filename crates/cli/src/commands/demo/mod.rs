@@ -46,8 +46,8 @@ pub struct Demo {
     /// The seed of the generated rows and of the draws
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// Events a request, 1 to 500
-    #[arg(long, value_name = "N", default_value_t = 1)]
+    /// Events a request, 1 to 500; the original users send 1, which takes longer
+    #[arg(long, value_name = "N", default_value_t = 20)]
     batch: usize,
     /// Ends when all is shown; the status is not 0 if anything did not balance
     #[arg(long)]
@@ -63,11 +63,7 @@ impl Demo {
         let url = node.listen().await?;
         session.terminal.note(format!("node: {url} on {}", session.settings().data().display()));
         let reach = Reach::Folder(Box::new(Folder { node }));
-        let shown = tokio::select! {
-            biased;
-            shown = self.show(session, &plan, &reach, &source, &url) => shown,
-            () = session.interrupt.wait() => Ok(Status::Interrupted),
-        };
+        let shown = self.show(session, &plan, &reach, &source, &url).await;
         if !self.exit && !session.interrupt.happened() && shown.is_ok() {
             telling::where_to_look(session, &plan.pipeline, &url);
             session.interrupt.wait().await;
@@ -105,39 +101,17 @@ impl Demo {
         source: &Address,
         url: &Url,
     ) -> anyhow::Result<Status> {
-        let Reach::Folder(folder) = reach else { return Ok(Status::Failed) };
         self.finish(session, plan, reach, source, url).await?;
         let before = accepted(&reach.balance().await?);
         let emulated = self.emulate(session, plan, source, url, &before).await?;
+        // A draw that was begun is posted whole, so nothing above is cut off by a signal.
         if session.interrupt.happened() {
             return Ok(Status::Interrupted);
         }
-        session.terminal.note("waiting for archive and lanes");
-        folder.node.settle().await?;
-        let run = match job(&plan.pipeline) {
-            Some(job) => Some(run_job(session, reach, job).await?),
-            None => None,
-        };
-        if let Some(run) = &run {
-            telling::answers(session, &reach.answers().await?, run)?;
+        tokio::select! {
+            shown = conclude(session, plan, reach, &before, &emulated) => shown,
+            () = session.interrupt.wait() => Ok(Status::Interrupted),
         }
-        let balance = reach.balance().await?;
-        let verdict = reach.reconcile(None).await?;
-        telling::balance(session, &balance, &verdict)?;
-
-        let missing = missing(&emulated, &before, &accepted(&balance));
-        for problem in &missing {
-            session.terminal.note(problem);
-        }
-        let balances = missing.is_empty() && balance.iter().all(|row| row.balances);
-        let succeeded = emulation::is_clean(&emulated) && run.is_none_or(|run| run.state == RunState::Succeeded);
-        Ok(if !balances || verdict.iter().any(|stream| !stream.equal) {
-            Status::Unequal
-        } else if !succeeded {
-            Status::Failed
-        } else {
-            Status::Success
-        })
     }
 
     async fn emulate(
@@ -199,6 +173,42 @@ impl Demo {
         }
         Ok(())
     }
+}
+
+/// What comes after the posting: answers, balance, verdict.
+async fn conclude(
+    session: &Session,
+    plan: &Plan,
+    reach: &Reach,
+    before: &Accepted,
+    emulated: &EmulationReport,
+) -> anyhow::Result<Status> {
+    session.terminal.note("waiting for archive and lanes");
+    reach.settle().await?;
+    let run = match job(&plan.pipeline) {
+        Some(job) => Some(run_job(session, reach, job).await?),
+        None => None,
+    };
+    if let Some(run) = &run {
+        telling::answers(session, &reach.answers().await?, run)?;
+    }
+    let balance = reach.balance().await?;
+    let verdict = reach.reconcile(None).await?;
+    telling::balance(session, &balance, &verdict)?;
+
+    let missing = missing(emulated, before, &accepted(&balance));
+    for problem in &missing {
+        session.terminal.note(problem);
+    }
+    let balances = missing.is_empty() && balance.iter().all(|row| row.balances);
+    let succeeded = emulation::is_clean(emulated) && run.is_none_or(|run| run.state == RunState::Succeeded);
+    Ok(if !balances || verdict.iter().any(|stream| !stream.equal) {
+        Status::Unequal
+    } else if !succeeded {
+        Status::Failed
+    } else {
+        Status::Success
+    })
 }
 
 fn job(pipeline: &Pipeline) -> Option<&str> {
