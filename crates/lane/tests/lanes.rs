@@ -1,0 +1,238 @@
+//! Both lanes take every record to exactly one place, however often they are broken off.
+
+#![allow(clippy::unwrap_used)]
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use object_store::ObjectStore;
+use object_store::memory::InMemory;
+use pinflow_archive::{Archive, ArchiveReader, ArchiveSettings};
+use pinflow_clean::Cleaner;
+use pinflow_event::{Clock, ManualClock, NewRecord, Offset, Partition, TopicName, TopicPartition};
+use pinflow_lane::{BatchLane, LaneParts, LaneStatus, LaneWriter, StreamLane, Trigger, open_dead_table};
+use pinflow_log::{EventLog, MemoryLog, TopicConfig};
+use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
+use pinflow_table::TableRoot;
+
+fn stream() -> Stream {
+    let field = |name: &str, kind| Field { name: name.to_owned(), kind, required: false, wrong_type: WrongType::Dead };
+    let lane = |topic: &str| LaneSpec { topic: TopicName::new(topic).unwrap(), table: "order".to_owned() };
+    Stream {
+        name: "order".to_owned(),
+        batch: lane("orders"),
+        stream: lane("orders-live"),
+        key: Some("id".to_owned()),
+        schema: vec![field("id", FieldType::Bigint), field("note", FieldType::String)],
+        clean: TextFile {
+            path: "streams/order.sql".into(),
+            text: "SELECT id, note FROM input WHERE note IS NULL OR note <> 'skip'".to_owned(),
+        },
+    }
+}
+
+struct World {
+    folder: tempfile::TempDir,
+    clock: Arc<dyn Clock>,
+    log: Arc<dyn EventLog>,
+    store: Arc<dyn ObjectStore>,
+}
+
+impl World {
+    async fn new(partitions: u32) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(ManualClock::default());
+        let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(Arc::clone(&clock)));
+        for lane in Lane::ALL {
+            let config = TopicConfig { partitions, ..TopicConfig::default() };
+            log.create_topic(&stream().lane(lane).topic, config).await.unwrap();
+        }
+        Self { folder: tempfile::tempdir().unwrap(), clock, log, store: Arc::new(InMemory::new()) }
+    }
+
+    async fn append(&self, lane: Lane, partition: u32, values: &[&str]) {
+        let records = values.iter().map(|value| (Partition(partition), NewRecord::from_value(value.to_string())));
+        self.log.append(&stream().lane(lane).topic, records.collect()).await.unwrap();
+    }
+
+    fn tables(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn writer(&self, lane: Lane) -> LaneWriter {
+        let stream = stream();
+        let tables = TableRoot::local(self.tables()).unwrap();
+        LaneWriter::open(LaneParts {
+            pipeline: "shop".to_owned(),
+            cleaner: Arc::new(Cleaner::plan(&stream).await.unwrap()),
+            dead: open_dead_table(&tables, &stream.name).await.unwrap(),
+            stream,
+            lane,
+            tables,
+            clock: Arc::clone(&self.clock),
+            secret: (1, 2),
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Small batches, so that there are many of them.
+    async fn stream_lane(&self) -> (StreamLane, pinflow_lane::SharedStatus) {
+        let writer = self.writer(Lane::Stream).await;
+        let status = writer.status();
+        let trigger = Trigger { interval: Duration::ZERO, records: 4, bytes: 1 << 20 };
+        (StreamLane::new(Arc::clone(&self.log), writer, trigger).await.unwrap(), status)
+    }
+}
+
+fn counts(status: &LaneStatus) -> [u64; 4] {
+    [status.rows, status.duplicates, status.filtered, status.dead]
+}
+
+const EVENTS: [&str; 10] = [
+    r#"{"id":1,"note":"first"}"#,
+    r#"{"id":2}"#,
+    r#"not json"#,
+    r#"{"id":1,"note":"again"}"#,
+    r#"{"id":3,"note":"skip"}"#,
+    r#"{"note":"no key"}"#,
+    r#"{"id":"4"}"#,
+    r#"{"id":4}"#,
+    r#"{"id":2}"#,
+    r#"{"id":5}"#,
+];
+/// Rows, duplicates, filtered, dead among [`EVENTS`].
+const OUTCOME: [u64; 4] = [4, 2, 1, 3];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_record_ends_in_one_place_on_both_lanes() {
+    let world = World::new(1).await;
+    world.append(Lane::Stream, 0, &EVENTS).await;
+    let (mut live, status) = world.stream_lane().await;
+    live.catch_up().await.unwrap();
+    assert_eq!(counts(&status.get()), OUTCOME);
+    assert_eq!(status.get().position[&Partition(0)], Offset(10));
+
+    world.append(Lane::Batch, 0, &EVENTS).await;
+    let archive = Archive::new(
+        Arc::clone(&world.store),
+        Arc::clone(&world.log),
+        ArchiveSettings { flush_records: 3, ..ArchiveSettings::default() },
+        Arc::clone(&world.clock),
+    );
+    archive.flush_through(&[(TopicPartition::new(stream().batch.topic, Partition(0)), Offset(10))]).await.unwrap();
+    let mut batch = BatchLane::new(ArchiveReader::new(Arc::clone(&world.store)), world.writer(Lane::Batch).await);
+    let run = batch.run().await.unwrap();
+    assert_eq!((run.records, run.rows, run.duplicates, run.dead), (10, 4, 2, 3));
+    assert_eq!(counts(&batch.status().get()), OUTCOME);
+    assert_eq!(batch.run().await.unwrap(), pinflow_lane::BatchRun::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_counters_outlive_a_restart() {
+    let world = World::new(1).await;
+    world.append(Lane::Stream, 0, &EVENTS).await;
+    world.stream_lane().await.0.catch_up().await.unwrap();
+    let (mut again, status) = world.stream_lane().await;
+    assert_eq!(counts(&status.get()), OUTCOME);
+    again.catch_up().await.unwrap();
+    assert_eq!(counts(&status.get()), OUTCOME);
+    assert_eq!(status.get().distinct_keys, 4);
+}
+
+/// A crash between the two commits of a batch: its dead letters are stored, its rows are not.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_crash_after_the_dead_letters_doubles_none() {
+    let world = World::new(1).await;
+    world.append(Lane::Stream, 0, &EVENTS).await;
+    let log = world.tables().join("stream/order/_delta_log");
+    world.stream_lane().await.0.catch_up().await.unwrap();
+    // Back to the table as it was made: as if no commit with rows had been reached.
+    for version in 1..100 {
+        let commit = log.join(format!("{version:020}.json"));
+        if commit.exists() {
+            std::fs::remove_file(commit).unwrap();
+        }
+    }
+    let (mut lane, status) = world.stream_lane().await;
+    assert_eq!(counts(&status.get()), [0, 0, 0, 3]);
+    lane.catch_up().await.unwrap();
+    assert_eq!(counts(&status.get()), OUTCOME);
+}
+
+/// Polls a future `polls` times and drops it, wherever it is then.
+async fn broken_off(work: impl Future, polls: usize) {
+    let mut work = std::pin::pin!(work);
+    for _ in 0..polls {
+        if let Poll::Ready(_) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return;
+        }
+        // Work on other threads goes on meanwhile.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_that_is_broken_off_anywhere_goes_on_without_loss_or_double() {
+    for polls in 1..25 {
+        let world = World::new(1).await;
+        world.append(Lane::Stream, 0, &EVENTS).await;
+        let (mut lane, status) = world.stream_lane().await;
+        broken_off(lane.catch_up(), polls).await;
+        // The same keys once more: what the broken commit stored must be known.
+        world.append(Lane::Stream, 0, &EVENTS).await;
+        lane.catch_up().await.unwrap();
+        let twice = [OUTCOME[0], OUTCOME[1] + OUTCOME[0] + OUTCOME[1], OUTCOME[2] * 2, OUTCOME[3] * 2];
+        assert_eq!(counts(&status.get()), twice, "broken off after {polls} polls");
+        assert_eq!(counts(&world.stream_lane().await.1.get()), twice, "as the tables tell, after {polls} polls");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_caught_in_whatever_partition_it_comes() {
+    let world = World::new(3).await;
+    for partition in 0..3 {
+        world.append(Lane::Stream, partition, &[r#"{"id":1}"#, r#"{"id":2}"#]).await;
+    }
+    world.append(Lane::Stream, 2, &[r#"{"id":3}"#]).await;
+    let (mut lane, status) = world.stream_lane().await;
+    lane.catch_up().await.unwrap();
+    assert_eq!(counts(&status.get()), [3, 4, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gap_in_the_archive_stops_the_batch_lane_before_it() {
+    let world = World::new(1).await;
+    let object = |start: u64, lines: &str| {
+        let path = format!("topics/orders/partition=0/orders+0+{start:010}.json");
+        (object_store::path::Path::from(path), lines.to_owned())
+    };
+    for (path, lines) in [object(0, "{\"id\":1}\n{\"id\":2}\n"), object(5, "{\"id\":6}\n")] {
+        object_store::ObjectStoreExt::put(&world.store, &path, lines.into()).await.unwrap();
+    }
+    let mut batch = BatchLane::new(ArchiveReader::new(Arc::clone(&world.store)), world.writer(Lane::Batch).await);
+    batch.run().await.unwrap_err();
+    assert_eq!(counts(&batch.status().get()), [2, 0, 0, 0]);
+    assert_eq!(batch.status().get().position[&Partition(0)], Offset(2));
+    let (path, lines) = object(2, "{\"id\":3}\n{\"id\":4}\n{\"id\":5}\n");
+    object_store::ObjectStoreExt::put(&world.store, &path, lines.into()).await.unwrap();
+    batch.run().await.unwrap();
+    assert_eq!(counts(&batch.status().get()), [6, 0, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn retention_waits_for_the_lane() {
+    let clock = Arc::new(ManualClock::default());
+    let world = World { clock: clock.clone(), ..World::new(1).await };
+    world.append(Lane::Stream, 0, &EVENTS).await;
+    let at = TopicPartition::new(stream().stream.topic, Partition(0));
+    let (mut lane, _) = world.stream_lane().await;
+    clock.advance(Duration::from_secs(30 * 24 * 3600));
+    world.log.enforce_retention(clock.now()).await.unwrap();
+    assert_eq!(world.log.bounds(&at).await.unwrap().earliest, Offset(0));
+    lane.catch_up().await.unwrap();
+    world.log.enforce_retention(clock.now()).await.unwrap();
+    assert_eq!(world.log.bounds(&at).await.unwrap().earliest, Offset(10));
+}

@@ -1,0 +1,152 @@
+//! Tables keep rows and progress together, once, whatever happens around a commit.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use futures::TryStreamExt;
+use pinflow_table::{Commit, Progress, Table, TableError, TableRoot};
+use url::Url;
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("id", DataType::Int64, true), Field::new("name", DataType::Utf8, true)]))
+}
+
+fn rows(ids: std::ops::Range<i64>) -> RecordBatch {
+    let names: ArrayRef = Arc::new(ids.clone().map(|id| Some(format!("n{id}"))).collect::<StringArray>());
+    RecordBatch::try_new(schema(), vec![Arc::new(Int64Array::from_iter_values(ids)), names]).unwrap()
+}
+
+fn commit(from: i64, to: i64) -> Commit {
+    let progress = vec![Progress { application: "lane/topic/0".to_owned(), from, to }];
+    Commit { rows: vec![rows(from..to)], progress, notes: vec![("pinflow.rows".to_owned(), (to - from).into())] }
+}
+
+fn place(folder: &Path) -> Url {
+    TableRoot::local(folder).unwrap().table("batch", "pin").unwrap()
+}
+
+async fn open(folder: &Path) -> Table {
+    Table::open(&place(folder), &schema()).await.unwrap()
+}
+
+async fn ids(table: &Table) -> Vec<i64> {
+    let batches: Vec<RecordBatch> = table.scan(&["id"]).await.unwrap().try_collect().await.unwrap();
+    let column = |batch: &RecordBatch| batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap().values().to_vec();
+    let mut ids: Vec<i64> = batches.iter().flat_map(column).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_and_progress_are_there_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = open(folder.path()).await;
+    assert!(table.commit(&commit(0, 3)).await.unwrap());
+    assert!(table.commit(&commit(3, 5)).await.unwrap());
+    drop(table);
+    let mut table = open(folder.path()).await;
+    assert_eq!(table.progress("lane/topic/0").await.unwrap(), 5);
+    assert_eq!(table.progress("another").await.unwrap(), 0);
+    assert_eq!((ids(&table).await, table.row_count().unwrap()), ((0..5).collect(), 5));
+    let log = std::fs::read_to_string(folder.path().join("batch/pin/_delta_log/00000000000000000000.json")).unwrap();
+    assert!(log.contains(r#""minReaderVersion":1,"minWriterVersion":2"#), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_commit_again_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = open(folder.path()).await;
+    table.commit(&commit(0, 3)).await.unwrap();
+    assert!(!table.commit(&commit(0, 3)).await.unwrap());
+    let mut reopened = open(folder.path()).await;
+    assert!(!reopened.commit(&commit(0, 3)).await.unwrap());
+    assert_eq!(ids(&reopened).await, [0, 1, 2]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_begins_elsewhere_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = open(folder.path()).await;
+    table.commit(&commit(0, 3)).await.unwrap();
+    for wrong in [commit(1, 4), commit(4, 6)] {
+        assert!(matches!(table.commit(&wrong).await, Err(TableError::Position { found: 3, .. })));
+    }
+    assert_eq!(ids(&table).await, [0, 1, 2]);
+}
+
+/// What a lost answer looks like: the commit is in the table, but this handle does not know it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_another_handle_made_is_not_made_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut stale = open(folder.path()).await;
+    assert_eq!(stale.progress("lane/topic/0").await.unwrap(), 0);
+    open(folder.path()).await.commit(&commit(0, 3)).await.unwrap();
+    stale.commit(&commit(0, 3)).await.unwrap();
+    assert_eq!(ids(&stale).await, [0, 1, 2]);
+    assert!(stale.commit(&commit(3, 4)).await.unwrap());
+    assert_eq!(ids(&open(folder.path()).await).await, [0, 1, 2, 3]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn progress_without_rows_is_kept_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = open(folder.path()).await;
+    let progress = vec![
+        Progress { application: "position".to_owned(), from: 0, to: 7 },
+        Progress { application: "duplicates".to_owned(), from: 0, to: 7 },
+    ];
+    assert!(table.commit(&Commit { progress, ..Commit::default() }).await.unwrap());
+    let mut table = open(folder.path()).await;
+    assert_eq!((table.progress("position").await.unwrap(), table.progress("duplicates").await.unwrap()), (7, 7));
+    assert_eq!((table.row_count().unwrap(), table.file_count().unwrap()), (0, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_small_commits_leave_few_files_and_every_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = open(folder.path()).await;
+    let mut most = 0;
+    for n in 0..130 {
+        table.commit(&commit(n, n + 1)).await.unwrap();
+        table.compact_if_due().await.unwrap();
+        most = most.max(table.file_count().unwrap());
+    }
+    assert!(most < 60, "{most} files");
+    assert_eq!(ids(&table).await, (0..130).collect::<Vec<_>>());
+    let mut table = open(folder.path()).await;
+    assert_eq!((table.progress("lane/topic/0").await.unwrap(), table.row_count().unwrap()), (130, 130));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_columns_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await;
+    let other = Schema::new(vec![Field::new("id", DataType::Utf8, true), Field::new("age", DataType::Int64, true)]);
+    let error = Table::open(&place(folder.path()), &Arc::new(other)).await.unwrap_err().to_string();
+    for part in ["`batch.pin`", "`id` was Int64, now Utf8", "`age` is new", "`name` is gone"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replaced_table_has_the_new_columns_and_no_rows() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).await.commit(&commit(0, 3)).await.unwrap();
+    let columns: SchemaRef = Arc::new(Schema::new(vec![Field::new("year", DataType::Int32, true)]));
+    let table = Table::replace(&place(folder.path()), &columns).await.unwrap();
+    assert_eq!((table.row_count().unwrap(), table.schema()), (0, &columns));
+    Table::open(&place(folder.path()), &columns).await.unwrap();
+}
+
+#[test]
+fn a_name_cannot_leave_the_root() {
+    let root = TableRoot::local(Path::new("/data/tables")).unwrap();
+    assert_eq!(root.table("batch", "pin").unwrap().path(), "/data/tables/batch/pin/");
+    for (schema, table) in [("..", "pin"), ("batch", ".."), ("batch", "a/b"), ("", "a"), ("batch", "%2e%2e")] {
+        assert!(matches!(root.table(schema, table), Err(TableError::Location { .. })), "{schema}/{table}");
+    }
+}
