@@ -294,7 +294,7 @@ async fn a_reply_that_does_not_come_is_uncertain() {
 async fn a_gateway_that_is_not_there_ends_the_emulation() {
     let unused = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let report = run(EmulatorOptions { draws: None, ..options(&format!("http://{unused}"), 0) }).await;
-    assert_eq!(report.gave_up.as_deref(), Some("no connection after 4 attempts"));
+    assert_eq!(report.gave_up.as_deref(), Some("cannot connect after 4 attempts"));
     let total = report.total();
     assert_eq!((total.accepted, total.uncertain), (0, 0), "what was not sent is surely not stored");
     assert_eq!(report.errors[0].kind, "cannot connect");

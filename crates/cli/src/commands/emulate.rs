@@ -1,6 +1,8 @@
 //! `pinflow emulate`: users' events, posted over HTTP to a node that runs.
 
 use clap::Args;
+use pinflow_event::Clock;
+use pinflow_node::SystemClock;
 use pinflow_pipeline::Lane;
 use pinflow_source::EmulatorOptions;
 
@@ -29,9 +31,9 @@ pub struct Emulate {
     /// Draws to take [default: until Ctrl-C]
     #[arg(long, value_name = "N")]
     events: Option<u64>,
-    /// The seed of the draws: the same one draws the same rows
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
+    /// The seed of the draws: the same one draws the same rows [default: another one each time]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// Events a request, 1 to 500
     #[arg(long, value_name = "N", default_value_t = 1)]
     batch: usize,
@@ -61,7 +63,8 @@ impl Emulate {
             }
             .into());
         };
-        let draws = emulation::draws(&emulation::source_address(session)?, &plan.spec, self.seed).await?;
+        let seed = self.seed.unwrap_or_else(|| SystemClock.now().as_millis().unsigned_abs());
+        let draws = emulation::draws(&emulation::source_address(session)?, &plan.spec, seed).await?;
         let options = EmulatorOptions {
             base_url: node.url().to_string(),
             streams: plan.targets,

@@ -99,7 +99,8 @@ impl Dialect for ApiGateway {
             operate(call, body).await.unwrap_or_else(|refusal| {
                 call.metrics.refuse(refusal.kind());
                 if refusal.status().is_server_error() {
-                    tracing::error!(request = %call.id, "{refusal}");
+                    // Whoever failed has logged it once; here it is said for each request.
+                    tracing::debug!(request = %call.id, "{refusal}");
                 }
                 refusal.into_response()
             })

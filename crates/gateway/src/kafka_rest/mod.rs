@@ -35,7 +35,8 @@ impl Dialect for KafkaRest {
         v2::answer(&self.sticky, call, body).await.unwrap_or_else(|refusal| {
             call.metrics.refuse(refusal.code());
             if refusal.status().is_server_error() {
-                tracing::error!(request = %call.id, "{refusal}");
+                // Whoever failed has logged it once; here it is said for each request.
+                tracing::debug!(request = %call.id, "{refusal}");
             }
             refusal.into_response(&call.headers)
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::RETRY_AFTER;
 use tokio_util::sync::CancellationToken;
 
-use super::reply::{CANNOT_CONNECT, Reply, Verdict};
+use super::reply::{Fault, Reply, Verdict};
 use super::report::{Progress, Tally};
 use super::request::{Batch, Route};
 use crate::draw::Event;
@@ -39,9 +39,10 @@ impl Poster {
             if !again {
                 return;
             }
-            let unreachable = reply.fault.is_some_and(|fault| fault.kind == CANNOT_CONNECT);
-            if attempt == self.attempts && unreachable {
-                self.progress.give_up(format!("no connection after {attempt} attempts"));
+            if attempt == self.attempts
+                && let Some(fault) = reply.fault.filter(Fault::concerns_the_gateway)
+            {
+                self.progress.give_up(format!("{} after {attempt} attempts", fault.kind));
                 self.stop.cancel();
             }
             if attempt == self.attempts {

@@ -41,7 +41,14 @@ pub(super) struct Fault {
 }
 
 /// The kind of a fault where there was no connection to send on.
-pub(super) const CANNOT_CONNECT: &str = "cannot connect";
+const CANNOT_CONNECT: &str = "cannot connect";
+
+impl Fault {
+    /// Whether the gateway takes no events at all, so that every other one would fare the same.
+    pub(super) fn concerns_the_gateway(&self) -> bool {
+        matches!(self.kind.as_str(), CANNOT_CONNECT | "HTTP 503" | "ServiceUnavailable")
+    }
+}
 
 /// The longest pause that a gateway may ask for.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
