@@ -5,7 +5,7 @@
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use object_store::ObjectStore;
@@ -166,7 +166,7 @@ async fn a_crash_after_the_dead_letters_doubles_none() {
 async fn broken_off(work: impl Future, polls: usize) {
     let mut work = std::pin::pin!(work);
     for _ in 0..polls {
-        if let Poll::Ready(_) = work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        if work.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
             return;
         }
         // Work on other threads goes on meanwhile.

@@ -6,6 +6,7 @@ mod fixture;
 use pinflow_source::{Address, Database};
 use sqlx::{Connection, PgConnection};
 
+#[expect(clippy::disallowed_methods, reason = "a test is told by the environment where its server is")]
 fn url() -> String {
     std::env::var("PINFLOW_TEST_POSTGRES_URL").expect("PINFLOW_TEST_POSTGRES_URL names an empty database")
 }
