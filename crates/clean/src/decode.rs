@@ -116,12 +116,14 @@ impl Decoder {
         nulled: &mut [u64],
     ) -> Result<(), RejectCause> {
         let bytes = record.ok_or(RejectCause::Tombstone)?;
-        let mut reader = serde_json::Deserializer::from_slice(bytes);
+        // The whole of it: the parser does not look into the texts of fields that it skips.
+        let text = std::str::from_utf8(bytes).map_err(|error| RejectCause::NotJson { reason: error.to_string() })?;
+        let mut reader = serde_json::Deserializer::from_str(text);
         let object = RecordSeed { fields: &self.fields, slots }.deserialize(&mut reader).and_then(|()| reader.end());
-        object.map_err(|error| not_an_object(bytes, &error))?;
+        object.map_err(|error| not_an_object(text, &error))?;
         for ((field, slot), nulled) in self.fields.iter().zip(slots.iter_mut()).zip(nulled) {
             if let Slot::NumberAsText = slot {
-                *slot = Slot::Text(Cow::Owned(number_text(bytes, &field.name)));
+                *slot = Slot::Text(Cow::Owned(number_text(text, &field.name)));
             }
             if let Slot::Wrong(found) = slot {
                 match field.wrong_type {
@@ -155,15 +157,15 @@ fn arrow_type(kind: FieldType) -> DataType {
     }
 }
 
-fn not_an_object(bytes: &[u8], error: &serde_json::Error) -> RejectCause {
-    if error.is_data() && serde_json::from_slice::<IgnoredAny>(bytes).is_ok() {
+fn not_an_object(text: &str, error: &serde_json::Error) -> RejectCause {
+    if error.is_data() && serde_json::from_str::<IgnoredAny>(text).is_ok() {
         return RejectCause::NotAnObject;
     }
     RejectCause::NotJson { reason: error.to_string() }
 }
 
 /// The digits of field `name` as they stand in the record: `1.50` stays `1.50`.
-fn number_text(bytes: &[u8], name: &str) -> String {
+fn number_text(text: &str, name: &str) -> String {
     struct Last<'n>(&'n str);
     impl<'de> Visitor<'de> for Last<'_> {
         type Value = Option<&'de RawValue>;
@@ -181,7 +183,7 @@ fn number_text(bytes: &[u8], name: &str) -> String {
             Ok(last)
         }
     }
-    let mut reader = serde_json::Deserializer::from_slice(bytes);
+    let mut reader = serde_json::Deserializer::from_str(text);
     let raw = reader.deserialize_map(Last(name)).expect("the record was decoded as an object once already");
     raw.expect("the field was met in this record").get().to_owned()
 }

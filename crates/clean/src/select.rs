@@ -73,6 +73,8 @@ impl Select {
             .analyzer()
             .execute_and_check(plan, state.config_options(), |_, _| {})
             .map_err(|error| refusal(&error))?;
+        // Before anything is simplified: the time of planning would be folded into a constant.
+        check_repeatable(&plan)?;
         // Some functions (`coalesce`, `if`) exist for the planner alone and are rewritten by this rule. The other rules may
         // restructure the plan, which the steps below do not follow.
         let plan = Optimizer::with_rules(vec![Arc::new(SimplifyExpressions::new())])
@@ -159,7 +161,6 @@ fn collect_steps(plan: &LogicalPlan, state: &SessionState, steps: &mut Vec<Step>
     };
     collect_steps(input, state, steps)?;
     let physical = |expression: &Expr| {
-        check_repeatable(expression)?;
         state.create_physical_expr(expression.clone(), input.schema()).map_err(|error| refusal(&error))
     };
     match plan {
@@ -174,22 +175,21 @@ fn collect_steps(plan: &LogicalPlan, state: &SessionState, steps: &mut Vec<Step>
 }
 
 /// Refuses what may give another answer for the same record: the lanes clean it at different times.
-fn check_repeatable(expression: &Expr) -> Result<(), Refusal> {
+fn check_repeatable(plan: &LogicalPlan) -> Result<(), Refusal> {
     let mut culprit = None;
-    expression
-        .apply(|part| {
-            match part {
-                Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
-                    culprit =
-                        Some(format!("the function `{}`, whose answer changes from call to call", call.func.name()));
-                }
-                Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) => {
-                    culprit = Some("a subquery inside an expression".to_owned());
-                }
-                _ => return Ok(TreeNodeRecursion::Continue),
+    let mut look = |part: &Expr| {
+        match part {
+            Expr::ScalarFunction(call) if call.func.signature().volatility != Volatility::Immutable => {
+                culprit = Some(format!("the function `{}`, whose answer changes from call to call", call.func.name()));
             }
-            Ok(TreeNodeRecursion::Stop)
-        })
+            Expr::ScalarSubquery(_) | Expr::InSubquery(_) | Expr::Exists(_) => {
+                culprit = Some("a subquery inside an expression".to_owned());
+            }
+            _ => return Ok(TreeNodeRecursion::Continue),
+        }
+        Ok(TreeNodeRecursion::Stop)
+    };
+    plan.apply(|step| step.apply_expressions(|expression| expression.apply(&mut look)))
         .map_err(|error| refusal(&error))?;
     match culprit {
         None => Ok(()),

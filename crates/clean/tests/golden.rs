@@ -130,3 +130,39 @@ async fn without_keys_it_keeps_what_the_original_keeps() {
         }
     }
 }
+
+fn stream(sql: &str) -> Stream {
+    let mut stream = pipeline().stream("pin").unwrap().clone();
+    stream.clean.text = sql.to_owned();
+    stream
+}
+
+/// The parser does not look into texts that it skips, so these bytes would be met only later.
+#[tokio::test]
+async fn bytes_that_are_no_text_are_rejected_wherever_they_stand() {
+    let cleaner = Cleaner::plan(&stream("SELECT unique_id, title FROM input")).await.unwrap();
+    let records: [&[u8]; 3] = [
+        b"{\"unknown\":\"\xff\",\"unique_id\":\"a\",\"title\":1.50}",
+        b"{\"unique_id\":\"b\",\"title\":1.50}",
+        b"{\"unique_id\":\"c\xff\"}",
+    ];
+    let cleaned = cleaner.clean(&records.map(Some)).unwrap();
+    assert_eq!(cleaned.rejects.iter().map(|reject| reject.index).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(as_text(&[cleaned.rows]), [r#"{"title": "1.50", "unique_id": "b"}"#]);
+}
+
+#[tokio::test]
+async fn what_is_not_a_function_of_the_record_is_refused() {
+    for (sql, why) in [
+        ("SELECT unique_id, current_timestamp() AS t FROM input", "now"),
+        ("SELECT unique_id, rand() AS r FROM input", "rand"),
+        ("SELECT unique_id FROM input WHERE index IN (SELECT index FROM input)", "a subquery"),
+        ("SELECT unique_id, count(*) AS n FROM input GROUP BY unique_id", "a step `aggregate`"),
+        ("SELECT unique_id FROM input ORDER BY unique_id", "a step `sort`"),
+        ("SELECT unique_id, row_number() OVER (ORDER BY index) AS n FROM input", "a step `window"),
+        ("SELECT a.unique_id FROM input a JOIN input b USING (unique_id)", "a step `"),
+    ] {
+        let error = Cleaner::plan(&stream(sql)).await.unwrap_err().to_string();
+        assert!(error.contains(why), "{sql}: {error}");
+    }
+}

@@ -4,7 +4,7 @@ import { post } from "./api.js";
 import { element, setText } from "./element.js";
 import { clockTime, dateTime, duration } from "./format.js";
 
-const SIGNS = { waiting: "○", running: "◐", retrying: "↻", succeeded: "✓", failed: "✕", skipped: "–", cancelled: "■" };
+const SIGNS = { waiting: "○", running: "◐", retrying: "↻", succeeded: "✓", failed: "✕", skipped: "–", cancelled: "■", interrupted: "■" };
 
 export class Run {
   #panel;

@@ -201,6 +201,8 @@ pub enum RunState {
     Skipped,
     /// Stopped before its end.
     Cancelled,
+    /// The node ended before it did.
+    Interrupted,
 }
 
 /// A column of rows.

@@ -1,7 +1,9 @@
 //! What can be set about the gateway. All of it has a default with which an embedded node works at once.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use pinflow_event::TopicName;
 use pinflow_log::TopicConfig;
 
 /// Settings of a [`Gateway`](crate::Gateway).
@@ -38,6 +40,8 @@ pub struct GatewaySettings {
     pub region: String,
     /// The account in the ARNs of streams and in messages, 12 digits.
     pub account_id: String,
+    /// Topics that no client may delete: a lane reads them, and offsets that begin anew would be taken for ones that it has read.
+    pub kept_topics: BTreeSet<TopicName>,
     /// Where `GET /` sends who asks for HTML, as in `/dashboard`. `None` answers `{}` to everyone.
     pub home: Option<String>,
 }
@@ -60,6 +64,7 @@ impl Default for GatewaySettings {
             allowed_origin: Some("*".to_owned()),
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
+            kept_topics: BTreeSet::new(),
             home: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use pinflow_archive::ArchiveError;
 use pinflow_clean::CleanError;
+use pinflow_event::{Offset, TopicPartition};
 use pinflow_log::LogError;
 use pinflow_table::TableError;
 
@@ -20,8 +21,29 @@ pub enum LaneError {
     /// A table failed.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// The key's column could not be read.
-    #[error("the keys of stream `{stream}` cannot be read: {reason}")]
+    /// A fault of the program in the cleaning.
+    #[error("the cleaning of stream `{stream}` broke down: {reason}; this is a bug in pinflow")]
+    Panicked {
+        /// The stream.
+        stream: String,
+        /// What the runtime says.
+        reason: String,
+    },
+    /// The log is not the one that the table was written from.
+    #[error(
+        "the log of {at} ends at offset {end}, but its table has taken in {position} records: the log was lost, or is another one; \
+         bring the log's folder back, or move the tables' folder away to begin anew"
+    )]
+    LogLost {
+        /// The partition.
+        at: TopicPartition,
+        /// Where its log ends.
+        end: Offset,
+        /// The table's position.
+        position: Offset,
+    },
+    /// The columns of keys or places could not be read.
+    #[error("what the tables of stream `{stream}` hold cannot be read: {reason}")]
     Key {
         /// The stream.
         stream: String,

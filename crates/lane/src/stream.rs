@@ -41,21 +41,28 @@ pub struct StreamLane {
     log: Arc<dyn EventLog>,
     writer: LaneWriter,
     trigger: Trigger,
+    /// When the last batch began.
+    last_began: Option<Instant>,
 }
 
 impl StreamLane {
     /// A lane that reads `log` and writes with `writer`. Retention waits for it from now on.
     ///
     /// # Errors
-    /// [`LaneError`] where the table's position cannot be read.
+    /// [`LaneError`] where the table's position cannot be read; [`LaneError::LogLost`] where the log ends before it.
     pub async fn new(log: Arc<dyn EventLog>, mut writer: LaneWriter, trigger: Trigger) -> Result<Self, LaneError> {
         let name = writer.name();
         let topic = writer.topic().clone();
         for partition in partitions(log.as_ref(), &writer).await? {
             let position = writer.position(partition).await?;
-            log.protect(&name, &TopicPartition::new(topic.clone(), partition), position);
+            let at = TopicPartition::new(topic.clone(), partition);
+            let end = log.bounds(&at).await?.end;
+            if position > end {
+                return Err(LaneError::LogLost { at, end, position });
+            }
+            log.protect(&name, &at, position);
         }
-        Ok(Self { log, writer, trigger })
+        Ok(Self { log, writer, trigger, last_began: None })
     }
 
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
@@ -76,8 +83,13 @@ impl StreamLane {
                 Err(error) => {
                     tracing::warn!(lane = %self.writer.name(), %error, pause_ms = pause.as_millis(), "the lane stands still; it tries again");
                     self.writer.status().update(|status| status.trouble = Some(error.to_string()));
+                    // Who drains has waited long enough: the next start goes on here.
+                    if drain.is_cancelled() {
+                        return;
+                    }
                     tokio::select! {
                         () = stop.cancelled() => return,
+                        () = drain.cancelled() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -99,24 +111,23 @@ impl StreamLane {
 
     /// One micro-batch, waiting for its first record unless the lane drains.
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
-        let mut chunks = self.gather().await?;
-        if chunks.is_empty() {
-            if drain.is_cancelled() {
-                return Ok(Step::Drained);
-            }
+        if !drain.is_cancelled() {
             self.wait(drain).await?;
             // Others may be on their way: one commit for all of them is cheaper than one for each.
+            let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
             tokio::select! {
                 () = drain.cancelled() => {}
-                () = tokio::time::sleep(self.trigger.interval) => {}
+                () = tokio::time::sleep_until(due) => {}
             }
-            chunks = self.gather().await?;
         }
+        let began = Instant::now();
+        let chunks = self.gather().await?;
         if chunks.is_empty() {
-            return Ok(Step::Committed);
+            return Ok(if drain.is_cancelled() { Step::Drained } else { Step::Committed });
         }
+        self.last_began = Some(began);
         let chunks = Arc::new(chunks);
-        self.writer.process(&chunks, Instant::now()).await?;
+        self.writer.process(&chunks, began).await?;
         for chunk in chunks.iter() {
             let at = TopicPartition::new(self.writer.topic().clone(), chunk.partition);
             self.log.protect(&self.writer.name(), &at, chunk.next);

@@ -1,17 +1,24 @@
 //! The part that both lanes share: records of a stream in; rows, dead letters and the position out, exactly once.
 //!
-//! The order is what makes it so. Dead letters are committed first, with a position of their own; then the rows, with the
-//! lane's position, in one commit. A crash between the two offers the records again: dead letters below their position are
-//! left out then, and the rows were not there yet.
+//! The order is what makes it so. Dead letters are committed first; then the rows, with the lane's position, in one commit. After a
+//! crash between the two the records come again, so whoever reads the position takes back the dead letters behind it. The same
+//! keeps them right where a table was moved away to be built anew.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arrow::array::{AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, UInt32Type, UInt64Type};
+use arrow::error::ArrowError;
 use futures::TryStreamExt;
 use pinflow_clean::{CleanBatch, Cleaner, Distinct, KeySet};
-use pinflow_event::{Clock, Offset, Partition, TopicName};
+use pinflow_event::{Clock, Offset, Partition, Position, TopicName};
 use pinflow_pipeline::{Lane, Stream};
-use pinflow_table::{Commit, DeadLetter, Progress, Table, TableRoot, dead_letter_rows, dead_letter_schema};
+use pinflow_table::{
+    Commit, DeadLetter, Progress, Table, TableRoot, dead_letter_rows, dead_letter_schema, dead_letters_from,
+};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -34,8 +41,6 @@ pub async fn open_dead_table(tables: &TableRoot, stream: &str) -> Result<DeadTab
 /// What a lane of a stream is made of.
 #[derive(Clone, Debug)]
 pub struct LaneParts {
-    /// The pipeline's name.
-    pub pipeline: String,
     /// The stream.
     pub stream: Stream,
     /// Which of its lanes.
@@ -79,19 +84,24 @@ impl LaneWriter {
 
     /// Reads from the tables what the lane remembers of them.
     async fn recover(&mut self) -> Result<(), LaneError> {
+        // The old keys go first: there is no memory for both.
+        self.keys = None;
         self.table.reload().await?;
-        self.parts.dead.lock().await.reload().await?;
         self.keys = match self.parts.cleaner.key_column() {
             Some(_) => Some(read_keys(&self.parts, &self.table).await?),
             None => None,
         };
-        let dead = self.count_dead().await?;
+        let mut position = BTreeMap::new();
+        for partition in self.status.get().position.into_keys() {
+            position.insert(partition, self.committed(partition).await?);
+        }
+        let dead = self.rewind_dead().await?;
         let duplicates = self.counter("duplicates").await?;
         let filtered = self.counter("filtered").await?;
         let rows = self.table.row_count()?;
         let distinct_keys = self.key_count();
         self.status.update(|status| {
-            status.position.clear();
+            status.position = position;
             status.dead = dead;
             status.duplicates = duplicates;
             status.filtered = filtered;
@@ -102,14 +112,39 @@ impl LaneWriter {
         Ok(())
     }
 
+    /// Takes back the dead letters of records behind the committed position: they will come again. Returns how many are left.
+    async fn rewind_dead(&mut self) -> Result<u64, LaneError> {
+        let dead = Arc::clone(&self.parts.dead);
+        let mut dead = dead.lock().await;
+        dead.reload().await?;
+        let (lane, topic) = (self.parts.lane.as_str(), self.topic().to_string());
+        let mut letters = dead.scan(&["lane", "topic", "partition", "offset"]).await?;
+        let mut left = 0;
+        let mut early: BTreeMap<Partition, Offset> = BTreeMap::new();
+        while let Some(batch) = letters.try_next().await? {
+            for (partition, offset) in letters_of(&batch, lane, &topic).map_err(|e| self.key_error(&e.to_string()))? {
+                let position = self.committed(partition).await?;
+                if offset < position {
+                    left += 1;
+                } else {
+                    early.insert(partition, position);
+                }
+            }
+        }
+        for (partition, offset) in early {
+            dead.delete(dead_letters_from(lane, &topic, Position { partition, offset })).await?;
+        }
+        Ok(left)
+    }
+
     /// The topic that the lane reads.
     pub fn topic(&self) -> &TopicName {
         &self.parts.stream.lane(self.parts.lane).topic
     }
 
-    /// The name under which the lane tells the log and the tables how far it is.
+    /// The name under which the lane tells the log what it still needs.
     pub fn name(&self) -> String {
-        format!("pinflow/{}/{}/{}", self.parts.pipeline, self.parts.lane, self.parts.stream.name)
+        format!("{} lane of {}", self.parts.lane, self.parts.stream.name)
     }
 
     /// What the lane tells about itself.
@@ -125,12 +160,16 @@ impl LaneWriter {
         if self.in_doubt {
             self.recover().await?;
         }
-        let application = self.position_of(partition);
-        let offset = Offset(self.table.progress(&application).await?.unsigned_abs());
+        let offset = self.committed(partition).await?;
         self.status.update(|status| {
             status.position.insert(partition, offset);
         });
         Ok(offset)
+    }
+
+    async fn committed(&mut self, partition: Partition) -> Result<Offset, LaneError> {
+        let application = self.position_of(partition);
+        Ok(Offset(self.table.progress(&application).await?.unsigned_abs()))
     }
 
     /// Takes the chunks of a batch to the table. They begin at the committed positions, one a partition at most.
@@ -153,13 +192,13 @@ impl LaneWriter {
         let row_count = new_rows.num_rows() as u64;
 
         self.in_doubt = true;
-        let new_dead = self.commit_dead(chunks, &letters).await?;
+        self.commit_dead(&letters).await?;
         let commit = self.commit_of(chunks, new_rows, duplicates, filtered, letters.len()).await?;
         self.table.commit(&commit).await?;
         self.accept(distinct);
         self.in_doubt = false;
-        self.report(chunks, began, row_count, duplicates, filtered, new_dead);
-        self.table.compact_if_due().await?;
+        self.report(chunks, began, row_count, duplicates, filtered, letters.len() as u64);
+        compact(&mut self.table).await;
         Ok(())
     }
 
@@ -172,7 +211,11 @@ impl LaneWriter {
                 chunks.iter().flat_map(|chunk| chunk.records.iter().map(|record| record.value.as_deref())).collect();
             cleaner.clean(&records)
         };
-        Ok(tokio::task::spawn_blocking(work).await.expect("cleaning does not panic")?)
+        let cleaned = tokio::task::spawn_blocking(work).await;
+        Ok(cleaned.map_err(|error| LaneError::Panicked {
+            stream: self.parts.stream.name.clone(),
+            reason: error.to_string(),
+        })??)
     }
 
     fn dead_letter(&self, chunks: &[Chunk], reject: &pinflow_clean::Reject) -> DeadLetter {
@@ -189,37 +232,20 @@ impl LaneWriter {
         }
     }
 
-    /// Commits the dead letters that the table does not hold yet. Returns how many.
-    async fn commit_dead(&self, chunks: &[Chunk], letters: &[DeadLetter]) -> Result<u64, LaneError> {
+    async fn commit_dead(&self, letters: &[DeadLetter]) -> Result<(), LaneError> {
         if letters.is_empty() {
-            return Ok(0);
+            return Ok(());
         }
         let mut table = self.parts.dead.lock().await;
-        let mut new = Vec::new();
-        let mut progress = Vec::new();
-        for chunk in chunks {
-            let application = format!("{}/dead", self.position_of(chunk.partition));
-            let from = table.progress(&application).await?;
-            let fresh =
-                letters.iter().filter(|l| l.position.partition == chunk.partition && signed(l.position.offset) >= from);
-            let before = new.len();
-            new.extend(fresh.cloned());
-            if new.len() > before {
-                progress.push(Progress { application, from, to: signed(chunk.next) });
-            }
-        }
-        if new.is_empty() {
-            return Ok(0);
-        }
-        table.commit(&Commit { rows: vec![dead_letter_rows(&new)], progress, notes: Vec::new() }).await?;
-        table.compact_if_due().await?;
-        Ok(new.len() as u64)
+        table.commit(&Commit { rows: vec![dead_letter_rows(letters)], ..Commit::default() }).await?;
+        compact(&mut table).await;
+        Ok(())
     }
 
     async fn commit_of(
         &mut self,
         chunks: &[Chunk],
-        rows: arrow::array::RecordBatch,
+        rows: RecordBatch,
         duplicates: u64,
         filtered: u64,
         dead: usize,
@@ -285,28 +311,15 @@ impl LaneWriter {
     }
 
     fn position_of(&self, partition: Partition) -> String {
-        format!("{}/{}/{partition}", self.name(), self.topic())
+        format!("pinflow/{}/{partition}", self.topic())
     }
 
     fn counter_of(&self, counter: &str) -> String {
-        format!("{}/{counter}", self.name())
+        format!("pinflow/{}/{counter}", self.topic())
     }
 
     async fn counter(&mut self, counter: &str) -> Result<u64, LaneError> {
         Ok(self.table.progress(&self.counter_of(counter)).await?.unsigned_abs())
-    }
-
-    async fn count_dead(&self) -> Result<u64, LaneError> {
-        let table = self.parts.dead.lock().await;
-        let mut batches = table.scan(&["lane"]).await?;
-        let mut count = 0;
-        while let Some(batch) = batches.try_next().await? {
-            let lanes = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)
-                .map_err(|e| self.key_error(&e.to_string()))?;
-            let lanes = arrow::array::AsArray::as_string::<i32>(&lanes);
-            count += lanes.iter().filter(|lane| *lane == Some(self.parts.lane.as_str())).count() as u64;
-        }
-        Ok(count)
     }
 
     fn key_error(&self, reason: &str) -> LaneError {
@@ -323,6 +336,24 @@ async fn read_keys(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError
         keys.remember(batch.column(0)).map_err(|error| failed(error.to_string()))?;
     }
     Ok(keys)
+}
+
+/// Merges small files where that is due. The rows are committed before, so a failure is told and tried again after a later commit.
+async fn compact(table: &mut Table) {
+    if let Err(error) = table.compact_if_due().await {
+        tracing::warn!(%error, "small files stay for now");
+    }
+}
+
+/// Where the letters of one lane and topic stand, among rows of lane, topic, partition, offset.
+fn letters_of(rows: &RecordBatch, lane: &str, topic: &str) -> Result<Vec<(Partition, Offset)>, ArrowError> {
+    let column = |number: usize, kind: &DataType| cast(rows.column(number), kind);
+    let (lanes, topics) = (column(0, &DataType::Utf8)?, column(1, &DataType::Utf8)?);
+    let (partitions, offsets) = (column(2, &DataType::UInt32)?, column(3, &DataType::UInt64)?);
+    let (lanes, topics) = (lanes.as_string::<i32>(), topics.as_string::<i32>());
+    let (partitions, offsets) = (partitions.as_primitive::<UInt32Type>(), offsets.as_primitive::<UInt64Type>());
+    let ours = (0..rows.num_rows()).filter(|row| lanes.value(*row) == lane && topics.value(*row) == topic);
+    Ok(ours.map(|row| (Partition(partitions.value(row)), Offset(offsets.value(row)))).collect())
 }
 
 /// Offsets as Delta keeps them.

@@ -85,9 +85,7 @@ pub enum LogError {
         source: Arc<std::io::Error>,
     },
     /// A write failed before. What is on disk is then unknown until a restart reads it back, so nothing is taken any more.
-    #[error(
-        "the log takes no events since a write failed ({cause}); mend that and start again: what was acknowledged is safe"
-    )]
+    #[error("the log takes no events since a write failed ({cause}); mend that and start again")]
     Poisoned {
         /// The first failure.
         cause: String,

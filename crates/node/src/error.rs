@@ -68,6 +68,9 @@ pub enum NodeError {
         /// Why.
         cause: String,
     },
+    /// The archive does not get on.
+    #[error("the archive stands still: {0}")]
+    ArchiveStuck(String),
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),

@@ -28,6 +28,7 @@ pub struct Node {
     dashboard: Dashboard,
     view: Arc<View>,
     running: TaskTracker,
+    serving: TaskTracker,
     signals: Signals,
 }
 
@@ -63,7 +64,10 @@ impl Node {
         let worker = Arc::new(Worker::new(&stages));
         let jobs = stages.pipeline().jobs.clone();
         let scheduler = Scheduler::new(jobs, worker, history, Arc::clone(&clock), settings)?;
-        let gateway = Gateway::new(Arc::clone(&stages.log), stages.config.gateway.clone(), Arc::clone(&clock));
+        let mut settings = stages.config.gateway.clone();
+        let pipeline_topics = Lane::ALL.into_iter().flat_map(|lane| topics(stages.pipeline(), lane));
+        settings.kept_topics.extend(pipeline_topics);
+        let gateway = Gateway::new(Arc::clone(&stages.log), settings, Arc::clone(&clock));
         let view = Arc::new(View {
             stages: Arc::clone(&stages),
             gateway: gateway.clone(),
@@ -77,7 +81,16 @@ impl Node {
             stages.config.host_names.clone(),
             signals.closing.clone(),
         );
-        Ok(Self { stages, gateway, scheduler, dashboard, view, running: TaskTracker::new(), signals })
+        Ok(Self {
+            stages,
+            gateway,
+            scheduler,
+            dashboard,
+            view,
+            running: TaskTracker::new(),
+            serving: TaskTracker::new(),
+            signals,
+        })
     }
 
     /// Starts the archive, the stream lanes, the scheduler and retention in the background. A second call does nothing.
@@ -116,7 +129,7 @@ impl Node {
         let url: Url = format!("http://{address}/").parse().expect("an address and a port make a URL");
         let log = Arc::clone(&self.stages.log);
         let router = server::router(&self.gateway, &self.dashboard, log, self.signals.closing.clone());
-        self.running.spawn(server::serve(listener, router, self.signals.closing.clone()));
+        self.serving.spawn(server::serve(listener, router, self.signals.closing.clone()));
         self.view.urls.lock().expect("nobody panics while changing the addresses").push(url.to_string());
         self.stages.folder.publish(&url)?;
         Ok(url)
@@ -162,17 +175,40 @@ impl Node {
     /// Takes no more requests, lets lanes and archive finish what is in the log, and closes everything.
     ///
     /// # Errors
-    /// [`NodeError`] where the last bytes could not be stored.
+    /// [`NodeError`] where something acknowledged could not be archived or committed: the next start goes on there.
     pub async fn stop(self) -> Result<(), NodeError> {
         self.signals.closing.cancel();
+        self.serving.close();
+        // What these requests bring in is still worked on.
+        self.serving.wait().await;
         self.scheduler.shut_down().await;
+        for lane in self.stages.batch_lanes.values() {
+            // A commit that a cancelled run began is finished.
+            drop(lane.lock().await);
+        }
         self.signals.drain.cancel();
         self.signals.archive.cancel();
         self.running.close();
         self.running.wait().await;
+        let unfinished = self.unfinished();
         let closed = self.stages.log.close().await;
         self.stages.folder.withdraw()?;
-        Ok(closed?)
+        closed?;
+        unfinished
+    }
+
+    /// Why something acknowledged is neither archived nor committed by now.
+    fn unfinished(&self) -> Result<(), NodeError> {
+        self.stages.log.health()?;
+        for ((lane, stream), status) in &self.stages.statuses {
+            if let Some(cause) = status.get().trouble {
+                return Err(NodeError::LaneStuck { lane: *lane, stream: stream.clone(), cause });
+            }
+        }
+        match self.stages.archive.status().into_iter().find_map(|partition| partition.last_error) {
+            Some(cause) => Err(NodeError::ArchiveStuck(cause)),
+            None => Ok(()),
+        }
     }
 }
 

@@ -64,7 +64,6 @@ impl Stages {
         for stream in &config.pipeline.streams {
             let dead = open_dead_table(&tables, &stream.name).await?;
             let parts = |lane| LaneParts {
-                pipeline: config.pipeline.name.clone(),
                 stream: stream.clone(),
                 lane,
                 cleaner: Arc::clone(&cleaners[&stream.name]),

@@ -294,7 +294,8 @@ fn run_state(state: RunState) -> RunStateView {
         RunState::Running => RunStateView::Running,
         RunState::Succeeded => RunStateView::Succeeded,
         RunState::Failed => RunStateView::Failed,
-        RunState::Cancelled | RunState::Interrupted => RunStateView::Cancelled,
+        RunState::Cancelled => RunStateView::Cancelled,
+        RunState::Interrupted => RunStateView::Interrupted,
     }
 }
 
@@ -306,7 +307,8 @@ fn task_state(state: TaskState) -> RunStateView {
         TaskState::Succeeded => RunStateView::Succeeded,
         TaskState::Failed => RunStateView::Failed,
         TaskState::UpstreamFailed => RunStateView::Skipped,
-        TaskState::Cancelled | TaskState::Interrupted => RunStateView::Cancelled,
+        TaskState::Cancelled => RunStateView::Cancelled,
+        TaskState::Interrupted => RunStateView::Interrupted,
     }
 }
 
@@ -314,11 +316,7 @@ fn task_state(state: TaskState) -> RunStateView {
 fn table(answer: &Answer) -> (Vec<Column>, Vec<Vec<Value>>) {
     let fields = answer.schema.fields();
     let columns = fields.iter().map(|field| Column { name: field.name().clone(), kind: sql_type(field.data_type()) });
-    let rows = answer.to_json_rows().into_iter().map(|row| match row {
-        Value::Object(mut row) => fields.iter().map(|field| row.remove(field.name()).unwrap_or_default()).collect(),
-        other => unreachable!("a row is written as an object, not as {other}"),
-    });
-    (columns.collect(), rows.collect())
+    (columns.collect(), answer.to_json_arrays())
 }
 
 /// The name that a type has in the pipeline's SQL.

@@ -68,9 +68,11 @@ async fn answer(stages: &Stages, query: &str, context: &TaskContext) -> Result<T
     };
     let application = format!("pinflow/{}/result/{query}", stages.pipeline().name);
     let from = table.progress(&application).await?;
-    let to = context.run_time.as_millis();
-    // An attempt whose answer was stored, but which did not live to say so, is not stored again.
-    if from < to {
+    let run_time = context.run_time.as_millis();
+    // An attempt whose answer was stored, but which did not live to say so, is not stored again. A clock that was set back
+    // does not keep a newer answer out.
+    if from != run_time {
+        let to = run_time.max(from + 1);
         let rows = answer
             .to_result_rows(context.run_id.as_str(), context.run_time)
             .map_err(|error| NodeError::Query(QueryError::Execution { message: error.to_string() }))?;

@@ -30,6 +30,19 @@ impl Answer {
         rows
     }
 
+    /// The rows as JSON arrays, a value for each column, whatever the columns are called.
+    pub fn to_json_arrays(&self) -> Vec<Vec<Value>> {
+        let mut rows = Vec::with_capacity(self.row_count());
+        for batch in &self.batches {
+            let mut columns: Vec<_> = batch.columns().iter().map(|column| json_values(column)).collect();
+            rows.extend(
+                (0..batch.num_rows())
+                    .map(|_| columns.iter_mut().map(|column| column.next().unwrap_or_default()).collect()),
+            );
+        }
+        rows
+    }
+
     /// A header and the rows, by RFC 4180 with `\n`. A null is an empty field, an empty text is `""`; an array is JSON.
     pub fn to_csv(&self) -> String {
         let mut csv = String::new();

@@ -6,6 +6,8 @@ use arrow::array::{
     ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use deltalake::datafusion::logical_expr::Expr;
+use deltalake::datafusion::prelude::{col, lit};
 use pinflow_event::{Position, Timestamp};
 
 /// A record that a lane could not clean.
@@ -43,6 +45,16 @@ pub fn dead_letter_schema() -> SchemaRef {
         Field::new("arrived", time.clone(), true),
         Field::new("rejected", time, true),
     ]))
+}
+
+/// What holds for the dead letters of a lane in a partition from an offset on.
+pub fn dead_letters_from(lane: &str, topic: &str, from: Position) -> Expr {
+    let Position { partition, offset } = from;
+    col("lane")
+        .eq(lit(lane))
+        .and(col("topic").eq(lit(topic)))
+        .and(col("partition").eq(lit(partition.0.cast_signed())))
+        .and(col("offset").gt_eq(lit(offset.0.cast_signed())))
 }
 
 /// Dead letters as rows of [`dead_letter_schema`].

@@ -11,7 +11,7 @@ mod location;
 mod table;
 
 pub use commit::{Commit, Progress};
-pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema};
+pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema, dead_letters_from};
 pub use error::TableError;
 pub use location::TableRoot;
 pub use table::Table;

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
+use deltalake::datafusion::logical_expr::Expr;
 use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
 use deltalake::kernel::{Action, Add, StructType, Transaction};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
-use deltalake::{DeltaTable, DeltaTableError};
+use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 use url::Url;
@@ -27,7 +28,7 @@ use crate::location::local_folder;
 const SMALL_FILES: usize = 48;
 
 /// Files are merged into ones of about this many bytes.
-const TARGET_FILE_BYTES: NonZeroU64 = NonZeroU64::new(128 << 20).expect("it is not zero");
+const TARGET_FILE_BYTES: NonZeroU64 = NonZeroU64::new(32 << 20).expect("it is not zero");
 
 /// A table that this process writes.
 #[derive(Debug)]
@@ -40,6 +41,8 @@ pub struct Table {
     /// The progress that this process has read or written, by application.
     progress: HashMap<String, i64>,
     files_after_compaction: usize,
+    /// The newest commit that is known to be durable.
+    durable: Option<u64>,
 }
 
 impl Table {
@@ -65,6 +68,7 @@ impl Table {
             table = table
                 .create()
                 .with_columns(columns.fields().cloned())
+                .with_configuration_property(TableProperty::LogRetentionDuration, Some("interval 1 days"))
                 .with_save_mode(SaveMode::ErrorIfExists)
                 .await
                 .map_err(failed("create"))?;
@@ -76,7 +80,7 @@ impl Table {
             return Err(TableError::SchemaChanged { table: name, difference });
         }
         let files = table.snapshot().map_err(failed("open"))?.log_data().num_files();
-        let opened = Self {
+        let mut opened = Self {
             name,
             location: location.clone(),
             folder,
@@ -84,6 +88,7 @@ impl Table {
             schema: Arc::clone(schema),
             progress: HashMap::new(),
             files_after_compaction: files.min(SMALL_FILES),
+            durable: None,
         };
         opened.sync_commits().await?;
         Ok(opened)
@@ -223,6 +228,17 @@ impl Table {
         Ok(true)
     }
 
+    /// Deletes the rows for which `condition` holds.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub async fn delete(&mut self, condition: Expr) -> Result<(), TableError> {
+        let deleted = self.table.clone().delete().with_predicate(condition).await;
+        let (table, _) = deleted.map_err(|e| delta("delete from", &self.name, e))?;
+        self.table = table;
+        self.sync_all_files().await
+    }
+
     /// Whether the table is at the end of every progress already; an error where it is neither there nor at its beginning.
     async fn holds(&mut self, progress: &[Progress]) -> Result<bool, TableError> {
         let mut held = 0;
@@ -239,8 +255,17 @@ impl Table {
                 });
             }
         }
-        let moving = progress.iter().filter(|step| step.from != step.to).count();
-        Ok(moving > 0 && held == moving)
+        let moving: Vec<&Progress> = progress.iter().filter(|step| step.from != step.to).collect();
+        match moving.first() {
+            // All of it is written in one commit, so a part of it is somebody else's.
+            Some(step) if held > 0 && held < moving.len() => Err(TableError::Position {
+                table: self.name.clone(),
+                application: step.application.clone(),
+                expected: step.from,
+                found: self.progress(&step.application).await?,
+            }),
+            first => Ok(first.is_some() && held == moving.len()),
+        }
     }
 
     async fn write_files(&self, rows: &[RecordBatch]) -> Result<Vec<Add>, TableError> {
@@ -263,7 +288,9 @@ impl Table {
 
     async fn write_commit(&mut self, adds: Vec<Add>, commit: &Commit) -> Result<(), TableError> {
         let transactions = commit.progress.iter().map(|p| Transaction::new(&p.application, p.to)).collect();
+        // Old entries of the log are cleaned up by compaction: looking for them costs a listing of the folder.
         let properties = CommitProperties::default()
+            .with_cleanup_expired_logs(Some(false))
             .with_application_transactions(transactions)
             .with_metadata(commit.notes.iter().cloned());
         let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
@@ -287,14 +314,24 @@ impl Table {
         self.table.update_state().await.map_err(|e| delta("read", &self.name, e))
     }
 
-    /// Makes the newest commit durable.
-    async fn sync_commits(&self) -> Result<(), TableError> {
+    /// Makes the commits durable that are not known to be: those since the last call, the newest one at least. With them the
+    /// checkpoint that the last of them may have brought.
+    async fn sync_commits(&mut self) -> Result<(), TableError> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        let commit = folder.join("_delta_log").join(format!("{:020}.json", self.version()));
-        durable::sync(vec![commit]).await
+        let log = folder.join("_delta_log");
+        let newest = self.version();
+        let first = self.durable.map_or(newest, |durable| durable + 1).min(newest);
+        let mut files: Vec<PathBuf> = (first..=newest).map(|version| log.join(format!("{version:020}.json"))).collect();
+        let checkpoint = log.join(format!("{newest:020}.checkpoint.parquet"));
+        if checkpoint.exists() {
+            files.extend([checkpoint, log.join("_last_checkpoint")]);
+        }
+        durable::sync(files).await?;
+        self.durable = Some(newest);
+        Ok(())
     }
 
-    async fn sync_all_files(&self) -> Result<(), TableError> {
+    async fn sync_all_files(&mut self) -> Result<(), TableError> {
         let Some(folder) = &self.folder else { return Ok(()) };
         let snapshot = self.table.snapshot().map_err(|e| delta("read", &self.name, e))?;
         let files = snapshot.log_data().iter().map(|file| folder.join(file.path().as_ref())).collect();

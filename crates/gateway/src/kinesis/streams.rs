@@ -125,9 +125,15 @@ impl Kinesis {
     /// Removes a stream with all its records.
     ///
     /// # Errors
-    /// [`KinesisError::ResourceNotFound`].
+    /// [`KinesisError::ResourceNotFound`]; [`KinesisError::ResourceInUse`] for a stream that the pipeline reads.
     pub(crate) async fn delete_stream(&self, stream: &str) -> Result<(), KinesisError> {
         let topic = stream_name::parse(stream)?;
+        if self.backend.settings.kept_topics.contains(&topic) {
+            let account = self.account();
+            let message =
+                format!("Stream {stream} under account {account} is read by the pipeline and cannot be deleted.");
+            return Err(KinesisError::ResourceInUse(message));
+        }
         self.backend.log.delete_topic(&topic).await.map_err(|failure| self.error(&topic, failure))
     }
 
