@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use pinflow_pipeline::Pipeline;
-use pinflow_source::{Address, Database, Draws, EmulationReport, Emulator, EmulatorOptions, SourceSpec, StreamTarget};
+use pinflow_source::{
+    Address, Database, Draws, EmulationReport, Emulator, EmulatorOptions, SourceError, SourceSpec, StreamTarget,
+};
 
 use crate::config::ConfigError;
 use crate::output::EmulationDisplay;
@@ -51,8 +53,8 @@ pub fn source_spec(pipeline: &Pipeline) -> anyhow::Result<SourceSpec> {
 /// The source that the settings name: an address, a credentials file, or the data folder's own database.
 ///
 /// # Errors
-/// What is wrong with the address or the file.
-pub fn source_address(session: &Session) -> anyhow::Result<Address> {
+/// What is wrong with the address or the file; what the own database reports, which is made where it is missing.
+pub async fn source_address(session: &Session, spec: &SourceSpec) -> anyhow::Result<Address> {
     let source = &session.settings().source;
     if let Some(file) = &source.credentials {
         let text = std::fs::read_to_string(file)
@@ -61,13 +63,39 @@ pub fn source_address(session: &Session) -> anyhow::Result<Address> {
     }
     match &source.url {
         Some(url) => Ok(Address::from_url(url)?),
-        None => Ok(Address::sqlite(&own_database(session))),
+        None => fill_own_database(session, spec, OWN_SEED).await,
     }
 }
 
-/// The database in the data folder that the demo makes.
-pub fn own_database(session: &Session) -> PathBuf {
+/// The seed of the rows in the data folder's own database, where nobody says otherwise.
+pub const OWN_SEED: u64 = 1;
+
+/// The database in the data folder.
+fn own_database(session: &Session) -> PathBuf {
     session.settings().data().join("source.db")
+}
+
+/// Makes the data folder's own database, or takes it as it is where it has rows.
+///
+/// # Errors
+/// What the database reports.
+pub async fn fill_own_database(session: &Session, spec: &SourceSpec, seed: u64) -> anyhow::Result<Address> {
+    let path = own_database(session);
+    let address = Address::sqlite(&path);
+    let database = Database::connect_or_create(&address).await?;
+    let tables: Vec<&str> = spec.tables.iter().map(|table| table.name.as_str()).collect();
+    let tables = tables.join(", ");
+    match database.load(spec, seed, spec.rows, |_| {}).await {
+        Ok(()) => {
+            session.terminal.note(format!("source: {} rows each in {tables} of {}", spec.rows, path.display()));
+        }
+        Err(SourceError::NotEmpty { .. }) => {
+            session.terminal.note(format!("source: {tables} of {}, as they are", path.display()));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    database.close().await;
+    Ok(address)
 }
 
 /// Where the events of each table's stream go.

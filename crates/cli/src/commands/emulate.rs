@@ -64,7 +64,7 @@ impl Emulate {
             .into());
         };
         let seed = self.seed.unwrap_or_else(|| SystemClock.now().as_millis().unsigned_abs());
-        let draws = emulation::draws(&emulation::source_address(session)?, &plan.spec, seed).await?;
+        let draws = emulation::draws(&emulation::source_address(session, &plan.spec).await?, &plan.spec, seed).await?;
         let options = EmulatorOptions {
             base_url: node.url().to_string(),
             streams: plan.targets,

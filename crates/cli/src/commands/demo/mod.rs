@@ -9,7 +9,7 @@ use clap::Args;
 use pinflow_dashboard::view::RunState;
 use pinflow_node::Node;
 use pinflow_pipeline::Pipeline;
-use pinflow_source::{Address, Database, EmulationReport, EmulatorOptions, SourceError};
+use pinflow_source::{Address, EmulationReport, EmulatorOptions};
 use url::Url;
 
 use super::serve::ListenAddress;
@@ -58,7 +58,7 @@ impl Demo {
     pub async fn run(self, session: &Session) -> anyhow::Result<Status> {
         let plan = Plan::of(session.pipeline()?)?;
         let node = Node::open(session.settings().node_config(plan.pipeline.clone())).await?;
-        let source = self.fill_source(session, &plan).await?;
+        let source = emulation::fill_own_database(session, &plan.spec, self.seed).await?;
         node.start();
         let url = node.listen().await?;
         session.terminal.note(format!("node: {url} on {}", session.settings().data().display()));
@@ -70,27 +70,6 @@ impl Demo {
         }
         reach.close().await?;
         shown
-    }
-
-    /// The data folder's own source, with rows in it.
-    async fn fill_source(&self, session: &Session, plan: &Plan) -> anyhow::Result<Address> {
-        let path = emulation::own_database(session);
-        let address = Address::sqlite(&path);
-        let database = Database::connect_or_create(&address).await?;
-        let tables: Vec<&str> = plan.spec.tables.iter().map(|table| table.name.as_str()).collect();
-        let tables = tables.join(", ");
-        match database.load(&plan.spec, self.seed, plan.spec.rows, |_| {}).await {
-            Ok(()) => {
-                let rows = plan.spec.rows;
-                session.terminal.note(format!("source: {rows} rows each in {tables} of {}", path.display()));
-            }
-            Err(SourceError::NotEmpty { .. }) => {
-                session.terminal.note(format!("source: {tables} of {}, as they are", path.display()));
-            }
-            Err(error) => return Err(error.into()),
-        }
-        database.close().await;
-        Ok(address)
     }
 
     async fn show(
