@@ -9,7 +9,7 @@ use crate::session::Session;
 
 /// Run a node: gateway, log, archive, lanes, scheduler, dashboard
 ///
-/// Ctrl-C or SIGTERM drains it: what is acknowledged is archived and cleaned before it ends. A second one ends it at once.
+/// Ctrl-C or SIGTERM drains it: what is acknowledged is archived, and cleaned on the stream lane, before it ends. A second one ends it at once.
 #[derive(Debug, Args)]
 pub struct Serve {
     #[command(flatten)]
@@ -53,7 +53,7 @@ impl Serve {
         ));
         session.interrupt.wait().await;
         node.stop().await?;
-        session.terminal.note("everything acknowledged is archived and cleaned");
+        session.terminal.note("everything acknowledged is archived, and cleaned on the stream lane");
         Ok(Status::Success)
     }
 }

@@ -47,7 +47,7 @@ pub struct Demo {
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
     /// Events a request, 1 to 500; the original users send 1, which takes longer
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 1)]
     batch: usize,
     /// Ends when all is shown; the status is not 0 if anything did not balance
     #[arg(long)]
