@@ -59,7 +59,10 @@ impl Partition {
             tracing::warn!(partition = %self.at, %error, "the expired segment stays for now");
             return Ok(());
         }
-        self.roll(&mut writer).inspect_err(|_| self.withdraw(&mut writer))
+        let rolled = self.roll(&mut writer).inspect_err(|_| self.withdraw(&mut writer));
+        // The committers bound the files that they hold open, and know nothing of this one.
+        writer.release();
+        rolled
     }
 
     fn first_needed(&self) -> Offset {
