@@ -179,7 +179,7 @@ impl LaneWriter {
     /// [`LaneError`]; the same chunks may be offered again then.
     pub async fn process(&mut self, chunks: &Arc<Vec<Chunk>>, began: Instant) -> Result<(), LaneError> {
         let cleaned = self.clean(chunks).await?;
-        let CleanBatch { rows, rejects, filtered, .. } = cleaned;
+        let CleanBatch { rows, rejects, filtered, nulled, .. } = cleaned;
         let letters: Vec<DeadLetter> = rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
         let distinct = match (&self.keys, self.parts.cleaner.key_column()) {
             (Some(keys), Some(column)) => {
@@ -193,7 +193,11 @@ impl LaneWriter {
 
         self.in_doubt = true;
         self.commit_dead(&letters).await?;
-        let commit = self.commit_of(chunks, new_rows, duplicates, filtered, letters.len()).await?;
+        let mut commit = self.commit_of(chunks, new_rows, duplicates, filtered, letters.len()).await?;
+        if nulled > 0 {
+            // Values that a field's policy turned into null: never without a trace in the table's history.
+            commit.notes.push(("pinflow.nulled".to_owned(), nulled.into()));
+        }
         self.table.commit(&commit).await?;
         self.accept(distinct);
         self.in_doubt = false;

@@ -26,7 +26,11 @@ fn stream() -> Stream {
         batch: lane("orders"),
         stream: lane("orders-live"),
         key: Some("id".to_owned()),
-        schema: vec![field("id", FieldType::Bigint), field("note", FieldType::String)],
+        schema: vec![
+            field("id", FieldType::Bigint),
+            field("note", FieldType::String),
+            Field { wrong_type: WrongType::Null, ..field("size", FieldType::Bigint) },
+        ],
         clean: TextFile {
             path: "streams/order.sql".into(),
             text: "SELECT id, note FROM input WHERE note IS NULL OR note <> 'skip'".to_owned(),
@@ -127,6 +131,18 @@ async fn every_record_ends_in_one_place_on_both_lanes() {
     assert_eq!((run.records, run.rows, run.duplicates, run.dead), (10, 4, 2, 3));
     assert_eq!(counts(&batch.status().get()), OUTCOME);
     assert_eq!(batch.run().await.unwrap(), pinflow_lane::BatchRun::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_policy_made_null_is_in_the_tables_history() {
+    let world = World::new(1).await;
+    world.append(Lane::Stream, 0, &[r#"{"id":1,"size":"large"}"#, r#"{"id":2,"size":3}"#]).await;
+    let (mut lane, status) = world.stream_lane().await;
+    lane.catch_up().await.unwrap();
+    assert_eq!(counts(&status.get()), [2, 0, 0, 0]);
+    let log = world.tables().join("stream/order/_delta_log/00000000000000000001.json");
+    let commit = std::fs::read_to_string(log).unwrap();
+    assert!(commit.contains(r#""pinflow.nulled":1"#), "{commit}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

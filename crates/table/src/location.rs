@@ -22,11 +22,6 @@ impl TableRoot {
         })
     }
 
-    /// The root itself.
-    pub fn url(&self) -> &Url {
-        &self.0
-    }
-
     /// The place of one table. Both names are `[A-Za-z0-9_-]+`.
     ///
     /// # Errors

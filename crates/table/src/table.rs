@@ -34,7 +34,6 @@ const TARGET_FILE_BYTES: NonZeroU64 = NonZeroU64::new(32 << 20).expect("it is no
 #[derive(Debug)]
 pub struct Table {
     name: String,
-    location: Url,
     folder: Option<PathBuf>,
     table: DeltaTable,
     schema: SchemaRef,
@@ -82,7 +81,6 @@ impl Table {
         let files = table.snapshot().map_err(failed("open"))?.log_data().num_files();
         let mut opened = Self {
             name,
-            location: location.clone(),
             folder,
             table,
             schema: Arc::clone(schema),
@@ -111,11 +109,6 @@ impl Table {
             .await
             .map_err(|e| delta("replace", &name, e))?;
         Self::open(location, schema).await
-    }
-
-    /// Where the table stands.
-    pub fn location(&self) -> &Url {
-        &self.location
     }
 
     /// Its columns.
