@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
-use pinflow_event::Clock;
+use pinflow_access::{Caller, Right};
+use pinflow_event::{Clock, TopicName};
 use pinflow_log::EventLog;
 
 use crate::GatewaySettings;
@@ -52,12 +53,19 @@ pub(crate) struct Call {
     pub(crate) uri: Uri,
     pub(crate) path: RequestPath,
     pub(crate) headers: HeaderMap,
+    /// Who sent it.
+    pub(crate) caller: Caller,
     pub(crate) backend: Arc<Backend>,
     /// The counters of the dialect that answers.
     pub(crate) metrics: Arc<DialectMetrics>,
 }
 
 impl Call {
+    /// Whether the caller has a right on a topic. Each dialect says in its own words that it has not.
+    pub(crate) fn may(&self, right: Right, topic: &TopicName) -> bool {
+        self.caller.may(right, topic)
+    }
+
     /// The whole body, of the largest size allowed at most.
     ///
     /// # Errors

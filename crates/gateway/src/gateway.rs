@@ -8,6 +8,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
+use pinflow_access::Caller;
 use pinflow_event::Clock;
 use pinflow_log::EventLog;
 
@@ -72,6 +73,7 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
         method: head.method,
         uri: head.uri,
         headers: head.headers,
+        caller: Caller::anyone(),
         backend: Arc::clone(&gateway.backend),
         metrics: Arc::default(),
     };

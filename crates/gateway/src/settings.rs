@@ -73,6 +73,11 @@ impl Default for GatewaySettings {
 impl GatewaySettings {
     /// How a topic with that many partitions is made.
     pub(crate) fn topic_config(&self, partitions: u32) -> TopicConfig {
-        TopicConfig { partitions, retention_age: self.retention_age, retention_bytes: self.retention_bytes }
+        TopicConfig {
+            partitions,
+            retention_age: self.retention_age,
+            retention_bytes: self.retention_bytes,
+            ..TopicConfig::default()
+        }
     }
 }

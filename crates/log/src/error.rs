@@ -20,11 +20,14 @@ pub enum LogError {
         /// How many partitions there are.
         partitions: u32,
     },
+    /// The partition takes no more records.
+    #[error("partition {} of topic `{}` is closed and takes no more records; look the topic's open partitions up again", .0.partition, .0.topic)]
+    PartitionClosed(TopicPartition),
     /// The topic is there already.
     #[error("topic `{0}` already exists")]
     TopicExists(TopicName),
     /// A topic's configuration cannot be met.
-    #[error("topic `{topic}` cannot be made: {rule}")]
+    #[error("topic `{topic}` cannot be kept so: {rule}")]
     InvalidConfig {
         /// The topic.
         topic: TopicName,

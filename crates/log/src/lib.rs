@@ -3,6 +3,7 @@
 //! [`EventLog`] is the seam. The embedded log ([`EmbeddedLog`]) and the in-memory one ([`MemoryLog`]) pass the
 //! same [`contract`]; Kafka and Kinesis are later ones.
 
+mod consumer_offsets;
 pub mod contract;
 mod embedded;
 mod error;
@@ -10,11 +11,14 @@ mod memory;
 mod readers;
 mod tail;
 
+pub use consumer_offsets::{CommittedOffset, ConsumerOffsets};
 pub use embedded::{Disk, EmbeddedLog, EmbeddedOptions, LocalDisk};
 pub use error::LogError;
 pub use memory::MemoryLog;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -34,12 +38,22 @@ pub struct TopicConfig {
     pub retention_age: Option<Duration>,
     /// The oldest records of a partition may go once it is larger than this many bytes and every reader is past them.
     pub retention_bytes: Option<u64>,
+    /// Partitions that take no more records. What they hold stays readable. (A Kinesis shard that was split or merged.)
+    pub closed: BTreeSet<Partition>,
+    /// What a client's protocol wants to be kept with a topic, such as Kinesis tags; the log itself reads none of it.
+    pub properties: BTreeMap<String, String>,
 }
 
 impl Default for TopicConfig {
     /// One partition, kept for seven days (Kafka's default).
     fn default() -> Self {
-        Self { partitions: 1, retention_age: Some(Duration::from_secs(7 * 24 * 3600)), retention_bytes: None }
+        Self {
+            partitions: 1,
+            retention_age: Some(Duration::from_secs(7 * 24 * 3600)),
+            retention_bytes: None,
+            closed: BTreeSet::new(),
+            properties: BTreeMap::new(),
+        }
     }
 }
 
@@ -54,6 +68,55 @@ impl TopicConfig {
         }
         let rule = format!("it has {} partitions; take 1 to {}", self.partitions, Self::MAX_PARTITIONS);
         Err(LogError::InvalidConfig { topic: topic.clone(), rule })
+    }
+}
+
+/// A change of a topic's configuration: what is `None` or empty stays as it is. All of it is done, or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopicChange {
+    /// So many partitions it has from now on; not fewer than before.
+    pub partitions: Option<u32>,
+    /// Partitions that take no more records from now on. A closed partition is never opened again.
+    pub close: BTreeSet<Partition>,
+    /// The new [`TopicConfig::retention_age`].
+    pub retention_age: Option<Option<Duration>>,
+    /// The new [`TopicConfig::retention_bytes`].
+    pub retention_bytes: Option<Option<u64>>,
+    /// Properties to set or, with `None`, to remove.
+    pub properties: BTreeMap<String, Option<String>>,
+}
+
+impl TopicChange {
+    /// The configuration after this change of `config`.
+    ///
+    /// # Errors
+    /// [`LogError::InvalidConfig`] for fewer partitions than before or more than [`TopicConfig::MAX_PARTITIONS`], and for a
+    /// partition to close that is not there or is closed already.
+    pub fn apply(self, topic: &TopicName, config: &TopicConfig) -> Result<TopicConfig, LogError> {
+        let invalid = |rule| Err(LogError::InvalidConfig { topic: topic.clone(), rule });
+        let mut changed = config.clone();
+        changed.partitions = self.partitions.unwrap_or(config.partitions);
+        if changed.partitions < config.partitions {
+            return invalid(format!("it has {} partitions and cannot have fewer", config.partitions));
+        }
+        changed.check(topic)?;
+        for partition in self.close {
+            if partition.0 >= changed.partitions {
+                return invalid(format!("partition {partition} cannot be closed: there is none"));
+            }
+            if !changed.closed.insert(partition) {
+                return invalid(format!("partition {partition} is closed already"));
+            }
+        }
+        changed.retention_age = self.retention_age.unwrap_or(changed.retention_age);
+        changed.retention_bytes = self.retention_bytes.unwrap_or(changed.retention_bytes);
+        for (name, value) in self.properties {
+            match value {
+                Some(value) => drop(changed.properties.insert(name, value)),
+                None => drop(changed.properties.remove(&name)),
+            }
+        }
+        Ok(changed)
     }
 }
 
@@ -114,6 +177,13 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// [`LogError::UnknownTopic`].
     async fn delete_topic(&self, topic: &TopicName) -> Result<(), LogError>;
 
+    /// Changes how a topic is kept. Once this returns the change is durable, and no append that comes later is stored in a
+    /// partition that it closed; one that is under way meanwhile is stored before the change or refused.
+    ///
+    /// # Errors
+    /// [`LogError::UnknownTopic`]; as [`TopicChange::apply`].
+    async fn alter_topic(&self, topic: &TopicName, change: TopicChange) -> Result<TopicDescription, LogError>;
+
     /// All topics, sorted by name.
     ///
     /// # Errors
@@ -131,8 +201,8 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// partition are stored all or none, also over a crash.
     ///
     /// # Errors
-    /// [`LogError::UnknownTopic`], [`LogError::UnknownPartition`], [`LogError::RecordTooLarge`] before anything is
-    /// stored; [`LogError::Overloaded`] when too many bytes wait already; [`LogError::Poisoned`] after a failed write.
+    /// [`LogError::UnknownTopic`], [`LogError::UnknownPartition`], [`LogError::PartitionClosed`],
+    /// [`LogError::RecordTooLarge`] before anything is stored; [`LogError::Overloaded`] when too many bytes wait already; [`LogError::Poisoned`] after a failed write.
     async fn append(&self, topic: &TopicName, records: Vec<(Partition, NewRecord)>) -> Result<Vec<Appended>, LogError>;
 
     /// Records from `from` on, in order, as many as there are within `limit`; empty at the end. Only durable
@@ -163,6 +233,12 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// Says that `reader` (an archive, a lane) still needs everything from `from` on. Retention deletes nothing that any
     /// reader needs. What a reader said is forgotten at a restart: it says it again before retention is enforced.
     fn protect(&self, reader: &str, at: &TopicPartition, from: Offset);
+
+    /// Forgets what `reader` said about `at`: it needs nothing any more.
+    fn release(&self, reader: &str, at: &TopicPartition);
+
+    /// Where consumer groups keep how far they are. They are kept as durably as records.
+    fn consumer_offsets(&self) -> Arc<dyn ConsumerOffsets>;
 
     /// Deletes what is past its topic's retention at `now` and no longer needed by a reader. Returns the bytes freed.
     ///

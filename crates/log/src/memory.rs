@@ -10,13 +10,16 @@ use pinflow_event::{Clock, NewRecord, Offset, Partition, Record, Timestamp, Topi
 
 use crate::readers::Readers;
 use crate::tail::Tail;
-use crate::{Appended, Bounds, DEFAULT_MAX_RECORD_BYTES, EventLog, LogError, ReadLimit, TopicConfig, TopicDescription};
+use crate::{
+    Appended, Bounds, CommittedOffset, ConsumerOffsets, DEFAULT_MAX_RECORD_BYTES, EventLog, LogError, ReadLimit,
+    TopicChange, TopicConfig, TopicDescription,
+};
 
 /// An [`EventLog`] whose records are lost with the process.
 pub struct MemoryLog {
     clock: Arc<dyn Clock>,
     capacity: usize,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Debug, Default)]
@@ -25,6 +28,7 @@ struct State {
     /// Bytes of keys, values and headers of all records.
     held: usize,
     topics: BTreeMap<TopicName, MemoryTopic>,
+    groups: BTreeMap<String, BTreeMap<TopicPartition, CommittedOffset>>,
 }
 
 #[derive(Debug)]
@@ -49,13 +53,17 @@ impl MemoryLog {
 
     /// An empty log that answers [`LogError::Overloaded`] to what would make it hold more than `bytes`.
     pub fn with_capacity(clock: Arc<dyn Clock>, bytes: usize) -> Self {
-        Self { clock, capacity: bytes, state: Mutex::default() }
+        Self { clock, capacity: bytes, state: Arc::default() }
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>, LogError> {
-        let state = self.state.lock().expect("nothing panics while it holds the state");
-        if state.closed { Err(LogError::Closed) } else { Ok(state) }
+        open_state(&self.state)
     }
+}
+
+fn open_state(state: &Mutex<State>) -> Result<MutexGuard<'_, State>, LogError> {
+    let state = state.lock().expect("nothing panics while it holds the state");
+    if state.closed { Err(LogError::Closed) } else { Ok(state) }
 }
 
 impl fmt::Debug for MemoryLog {
@@ -98,6 +106,10 @@ impl MemoryTopic {
         for (partition, record) in records {
             if partition.0 >= self.description.config.partitions {
                 return Err(self.unknown_partition(*partition));
+            }
+            if self.description.config.closed.contains(partition) {
+                let at = TopicPartition::new(self.description.name.clone(), *partition);
+                return Err(LogError::PartitionClosed(at));
             }
             let size = record.size();
             if size > DEFAULT_MAX_RECORD_BYTES {
@@ -195,7 +207,16 @@ impl EventLog for MemoryLog {
         let Some(removed) = state.topics.remove(topic) else { return Err(unknown) };
         removed.finish(&unknown);
         state.held -= removed.partitions.iter().flat_map(|p| &p.records).map(stored_size).sum::<usize>();
+        state.groups.values_mut().for_each(|committed| committed.retain(|at, _| at.topic != *topic));
         Ok(())
+    }
+
+    async fn alter_topic(&self, topic: &TopicName, change: TopicChange) -> Result<TopicDescription, LogError> {
+        let mut state = self.state()?;
+        let Some(altered) = state.topics.get_mut(topic) else { return Err(LogError::UnknownTopic(topic.clone())) };
+        altered.description.config = change.apply(topic, &altered.description.config)?;
+        altered.partitions.resize_with(altered.description.config.partitions as usize, MemoryPartition::new);
+        Ok(altered.description.clone())
     }
 
     async fn topics(&self) -> Result<Vec<TopicDescription>, LogError> {
@@ -265,6 +286,18 @@ impl EventLog for MemoryLog {
         }
     }
 
+    fn release(&self, reader: &str, at: &TopicPartition) {
+        if let Ok(mut state) = self.state()
+            && let Some(partition) = state.partition_mut(at)
+        {
+            partition.readers.release(reader);
+        }
+    }
+
+    fn consumer_offsets(&self) -> Arc<dyn ConsumerOffsets> {
+        Arc::new(MemoryOffsets(Arc::clone(&self.state)))
+    }
+
     async fn enforce_retention(&self, now: Timestamp) -> Result<u64, LogError> {
         let mut guard = self.state()?;
         let state = &mut *guard;
@@ -286,6 +319,33 @@ impl EventLog for MemoryLog {
             state.closed = true;
             state.topics.values().for_each(|topic| topic.finish(&LogError::Closed));
         }
+        Ok(())
+    }
+}
+
+/// The committed offsets of a [`MemoryLog`].
+#[derive(Debug)]
+struct MemoryOffsets(Arc<Mutex<State>>);
+
+#[async_trait]
+impl ConsumerOffsets for MemoryOffsets {
+    async fn commit(&self, group: &str, offsets: BTreeMap<TopicPartition, CommittedOffset>) -> Result<(), LogError> {
+        let mut state = open_state(&self.0)?;
+        offsets.keys().try_for_each(|at| state.partition(at).map(drop))?;
+        state.groups.entry(group.to_owned()).or_default().extend(offsets);
+        Ok(())
+    }
+
+    async fn committed(&self, group: &str) -> Result<BTreeMap<TopicPartition, CommittedOffset>, LogError> {
+        Ok(open_state(&self.0)?.groups.get(group).cloned().unwrap_or_default())
+    }
+
+    async fn groups(&self) -> Result<Vec<String>, LogError> {
+        Ok(open_state(&self.0)?.groups.keys().cloned().collect())
+    }
+
+    async fn forget(&self, group: &str) -> Result<(), LogError> {
+        open_state(&self.0)?.groups.remove(group);
         Ok(())
     }
 }

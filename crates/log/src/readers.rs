@@ -17,6 +17,11 @@ impl Readers {
         }
     }
 
+    /// `reader` needs nothing any more.
+    pub(crate) fn release(&mut self, reader: &str) {
+        self.0.remove(reader);
+    }
+
     /// The first offset that a reader needs; the largest offset there is where nobody reads.
     pub(crate) fn first_needed(&self) -> Offset {
         self.0.values().min().copied().unwrap_or(Offset(u64::MAX))

@@ -12,7 +12,9 @@ use axum::http::header::RETRY_AFTER;
 use axum::routing::get;
 use pinflow_event::{NewRecord, Offset, Partition, Record, Timestamp, TopicName, TopicPartition};
 use pinflow_gateway::{DialectCounts, GatewaySettings};
-use pinflow_log::{Appended, Bounds, EventLog, LogError, ReadLimit, TopicConfig, TopicDescription};
+use pinflow_log::{
+    Appended, Bounds, ConsumerOffsets, EventLog, LogError, ReadLimit, TopicChange, TopicConfig, TopicDescription,
+};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -52,6 +54,9 @@ impl EventLog for GuardedLog {
     async fn delete_topic(&self, topic: &TopicName) -> Result<(), LogError> {
         self.log.delete_topic(topic).await
     }
+    async fn alter_topic(&self, topic: &TopicName, change: TopicChange) -> Result<TopicDescription, LogError> {
+        self.log.alter_topic(topic, change).await
+    }
     async fn topics(&self) -> Result<Vec<TopicDescription>, LogError> {
         self.log.topics().await
     }
@@ -72,6 +77,12 @@ impl EventLog for GuardedLog {
     }
     fn protect(&self, reader: &str, at: &TopicPartition, from: Offset) {
         self.log.protect(reader, at, from);
+    }
+    fn release(&self, reader: &str, at: &TopicPartition) {
+        self.log.release(reader, at);
+    }
+    fn consumer_offsets(&self) -> Arc<dyn ConsumerOffsets> {
+        self.log.consumer_offsets()
     }
     async fn enforce_retention(&self, now: Timestamp) -> Result<u64, LogError> {
         self.log.enforce_retention(now).await

@@ -95,7 +95,7 @@ impl Fixture {
 
     /// Makes a topic with so many partitions, kept forever.
     async fn topic(&self, name: &str, partitions: u32) -> TopicName {
-        self.topic_kept(name, TopicConfig { partitions, retention_age: None, retention_bytes: None }).await
+        self.topic_kept(name, TopicConfig { partitions, retention_age: None, ..TopicConfig::default() }).await
     }
 
     async fn topic_kept(&self, name: &str, config: TopicConfig) -> TopicName {

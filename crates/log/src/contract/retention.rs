@@ -11,7 +11,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 const RECORD_BYTES: u64 = 1_000;
 
 fn by_age() -> TopicConfig {
-    TopicConfig { partitions: 1, retention_age: Some(HOUR), retention_bytes: None }
+    TopicConfig { partitions: 1, retention_age: Some(HOUR), ..TopicConfig::default() }
 }
 
 impl Fixture {
@@ -51,7 +51,12 @@ pub async fn retention_by_age_takes_what_is_old(fixture: Fixture) {
 
 /// The newest records are kept, at least as many bytes as were asked for, and not many more.
 pub async fn retention_by_size_takes_the_oldest(fixture: Fixture) {
-    let config = TopicConfig { partitions: 1, retention_age: None, retention_bytes: Some(20 * RECORD_BYTES) };
+    let config = TopicConfig {
+        partitions: 1,
+        retention_age: None,
+        retention_bytes: Some(20 * RECORD_BYTES),
+        ..TopicConfig::default()
+    };
     let topic = fixture.topic_kept("demo.pin", config).await;
     fixture.append_many(&topic, 10).await;
     assert_eq!(fixture.earliest_after_retention(&topic).await, 0);

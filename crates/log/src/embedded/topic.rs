@@ -94,7 +94,7 @@ impl TopicFolder<'_> {
             self.disk.create(&segment).map_err(LogError::io("create", &segment))?;
             self.disk.sync_folder(&folder).map_err(LogError::io("sync", &folder))?;
         }
-        let TopicConfig { partitions, retention_age, retention_bytes } = description.config;
+        let TopicConfig { partitions, retention_age, retention_bytes, .. } = description.config;
         let file = TopicFile {
             format: FORMAT,
             name: description.name.clone(),
@@ -165,6 +165,7 @@ impl TopicFolder<'_> {
             partitions: file.partitions,
             retention_age: file.retention_ms.map(Duration::from_millis),
             retention_bytes: file.retention_bytes,
+            ..TopicConfig::default()
         };
         let description = TopicDescription { name, config, created: file.created_ms };
         self.open_partitions(description, next_id, |folder| recover(folder, &**self.disk, verify))

@@ -19,7 +19,7 @@ pub fn at(partition: u32) -> TopicPartition {
 }
 
 pub fn kept_forever(partitions: u32) -> TopicConfig {
-    TopicConfig { partitions, retention_age: None, retention_bytes: None }
+    TopicConfig { partitions, retention_age: None, ..TopicConfig::default() }
 }
 
 /// Opens a log with tiny segments on a disk that needs no time to sync.

@@ -95,7 +95,8 @@ async fn idle_restarts_do_not_grow_the_files() {
 #[tokio::test]
 async fn retention_outlives_a_restart() {
     let folder = tempfile::tempdir().unwrap();
-    let config = TopicConfig { partitions: 1, retention_age: None, retention_bytes: Some(1_000) };
+    let config =
+        TopicConfig { partitions: 1, retention_age: None, retention_bytes: Some(1_000), ..TopicConfig::default() };
     let earliest = {
         let log = open(folder.path()).unwrap();
         log.create_topic(&topic(), config).await.unwrap();
