@@ -26,7 +26,7 @@ impl Plan {
         let mut body_bytes = vec![0; topic.partitions.len()];
         let too_large = |size, limit| LogError::RecordTooLarge { topic: topic.description.name.clone(), size, limit };
         for (number, record) in records {
-            topic.partition(*number)?;
+            topic.open_partition(*number)?;
             let size = record.size();
             if size > max_record_bytes {
                 return Err(too_large(size, max_record_bytes));
