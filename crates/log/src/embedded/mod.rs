@@ -35,6 +35,7 @@ mod retention;
 mod scan;
 mod segment;
 mod store;
+mod stuffing;
 mod topic;
 mod topic_file;
 mod topic_folder;

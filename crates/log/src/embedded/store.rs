@@ -111,7 +111,9 @@ impl Store {
         let plan = Plan::new(topic, records, self.options.max_record_bytes)?;
         self.backlog.admit(plan.bytes)?;
         let mut room = Room { backlog: Arc::clone(&self.backlog), bytes: plan.bytes };
-        let Batches { frames, places } = Batches::encode(&plan, records, self.clock.now());
+        let batches = Batches::encode(&plan, records, self.clock.now());
+        room.grow(batches.bytes());
+        let Batches { frames, places } = batches;
         let Some(_current) = topic.current() else { return Ok(None) };
         let mut answers = Vec::with_capacity(frames.len());
         for (number, frame) in frames {
@@ -240,6 +242,12 @@ impl Store {
 }
 
 impl Room {
+    /// Makes it the room of `bytes`, where they are more.
+    fn grow(&mut self, bytes: usize) {
+        self.backlog.add(bytes.saturating_sub(self.bytes));
+        self.bytes = self.bytes.max(bytes);
+    }
+
     /// Takes a part of the room out.
     fn split(&mut self, bytes: usize) -> Room {
         self.bytes -= bytes;
