@@ -30,6 +30,8 @@ impl Default for Trigger {
     }
 }
 
+/// How often a lane that waits looks for partitions that were added to its topic.
+const DISCOVER_INTERVAL: Duration = Duration::from_millis(500);
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause between two tries.
@@ -41,6 +43,8 @@ pub struct StreamLane {
     log: Arc<dyn EventLog>,
     writer: LaneWriter,
     trigger: Trigger,
+    /// Partitions of the topic that the lane reads: those below this number.
+    joined: u32,
     /// When the last batch began.
     last_began: Option<Instant>,
 }
@@ -50,19 +54,10 @@ impl StreamLane {
     ///
     /// # Errors
     /// [`LaneError`] where the table's position cannot be read; [`LaneError::LogLost`] where the log ends before it.
-    pub async fn new(log: Arc<dyn EventLog>, mut writer: LaneWriter, trigger: Trigger) -> Result<Self, LaneError> {
-        let name = writer.name();
-        let topic = writer.topic().clone();
-        for partition in partitions(log.as_ref(), &writer).await? {
-            let position = writer.position(partition).await?;
-            let at = TopicPartition::new(topic.clone(), partition);
-            let end = log.bounds(&at).await?.end;
-            if position > end {
-                return Err(LaneError::LogLost { at, end, position });
-            }
-            log.protect(&name, &at, position);
-        }
-        Ok(Self { log, writer, trigger, last_began: None })
+    pub async fn new(log: Arc<dyn EventLog>, writer: LaneWriter, trigger: Trigger) -> Result<Self, LaneError> {
+        let mut lane = Self { log, writer, trigger, joined: 0, last_began: None };
+        lane.partitions().await?;
+        Ok(lane)
     }
 
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
@@ -138,7 +133,7 @@ impl StreamLane {
     /// What the log holds beyond the committed positions, within the trigger's limits.
     async fn gather(&mut self) -> Result<Vec<Chunk>, LaneError> {
         let mut chunks = Vec::new();
-        let partitions: Vec<Partition> = partitions(self.log.as_ref(), &self.writer).await?.collect();
+        let partitions = self.partitions().await?;
         // An equal share each: a partition with a backlog must not hold up the others.
         let records = (self.trigger.records / partitions.len()).max(1);
         let bytes = self.trigger.bytes / partitions.len();
@@ -164,30 +159,54 @@ impl StreamLane {
         Ok(chunks)
     }
 
-    /// Returns when a partition has something new, or when the lane drains.
+    /// Returns when a partition has something new, when partitions were added, or when the lane drains.
     async fn wait(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
-        let topic = self.writer.topic().clone();
-        let mut places: Vec<(TopicPartition, Offset)> = Vec::new();
-        for partition in partitions(self.log.as_ref(), &self.writer).await? {
-            places.push((TopicPartition::new(topic.clone(), partition), self.writer.position(partition).await?));
+        let partitions = self.partitions().await?;
+        let mut places: Vec<(TopicPartition, Offset)> = Vec::with_capacity(partitions.len());
+        for partition in partitions {
+            let position = self.writer.position(partition).await?;
+            places.push((TopicPartition::new(self.writer.topic().clone(), partition), position));
         }
         let arrivals = places.iter().map(|(at, position)| self.log.wait_beyond(at, *position).boxed());
         tokio::select! {
             () = drain.cancelled() => Ok(()),
             (arrival, _, _) = select_all(arrivals) => Ok(arrival?),
+            added = self.wait_for_partitions() => added,
         }
+    }
+
+    /// Returns when the topic has partitions that the lane does not read yet. The log keeps their records for the lane meanwhile.
+    async fn wait_for_partitions(&self) -> Result<(), LaneError> {
+        while self.log.topic(self.writer.topic()).await?.config.partitions <= self.joined {
+            tokio::time::sleep(DISCOVER_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    /// The topic's partitions as they are now; those that are new are joined.
+    async fn partitions(&mut self) -> Result<Vec<Partition>, LaneError> {
+        let partitions = self.log.topic(self.writer.topic()).await?.config.partitions;
+        while self.joined < partitions {
+            self.join(Partition(self.joined)).await?;
+            self.joined += 1;
+        }
+        Ok((0..partitions).map(Partition).collect())
+    }
+
+    /// Begins to read a partition where the table stands: at offset 0 where it was just added.
+    async fn join(&mut self, partition: Partition) -> Result<(), LaneError> {
+        let position = self.writer.position(partition).await?;
+        let at = TopicPartition::new(self.writer.topic().clone(), partition);
+        let end = self.log.bounds(&at).await?.end;
+        if position > end {
+            return Err(LaneError::LogLost { at, end, position });
+        }
+        self.log.protect(&self.writer.name(), &at, position);
+        Ok(())
     }
 }
 
 enum Step {
     Committed,
     Drained,
-}
-
-async fn partitions(
-    log: &dyn EventLog,
-    writer: &LaneWriter,
-) -> Result<impl Iterator<Item = Partition> + use<>, LaneError> {
-    let topic = log.topic(writer.topic()).await?;
-    Ok((0..topic.config.partitions).map(Partition))
 }
