@@ -1,6 +1,8 @@
 //! The gateway as its clients see it.
 #![allow(clippy::unwrap_used)]
 
+mod closed_partitions;
+mod consumers;
 mod harness;
 mod random_bodies;
 mod reading;
