@@ -5,6 +5,7 @@ mod closed_partitions;
 mod consumers;
 mod harness;
 mod random_bodies;
+mod random_consumer_requests;
 mod reading;
 mod transcript;
 mod trust;
