@@ -3,6 +3,7 @@
 
 mod closed_partitions;
 mod consumers;
+mod documentation;
 mod harness;
 mod random_bodies;
 mod random_consumer_requests;
