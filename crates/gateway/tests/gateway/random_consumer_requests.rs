@@ -47,7 +47,7 @@ async fn random_requests_are_answered() {
     };
     let harness = Harness::new(settings);
     let mut dice = Dice(0x5eed);
-    for round in 0..6_000 {
+    for round in 0..3_000 {
         if round % 50 == 0 {
             let topic = ["t", "u"][dice.below(2)];
             harness.produce(topic, r#"{"records":[{"value":1},{"partition":1,"value":{"a":2}}]}"#).await;
