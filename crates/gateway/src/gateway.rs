@@ -36,8 +36,8 @@ impl Gateway {
     /// A gateway in front of `log`.
     pub fn new(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>) -> Self {
         let request_ids = RequestIds::new(clock.now());
-        let dialects = dialects().into_iter().map(|dialect| (dialect, Arc::default())).collect();
         let backend = Arc::new(Backend { log, settings, clock });
+        let dialects = dialects(&backend).into_iter().map(|dialect| (dialect, Arc::default())).collect();
         Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default() }))
     }
 

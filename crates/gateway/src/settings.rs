@@ -34,6 +34,15 @@ pub struct GatewaySettings {
     /// Kafka REST v2 also takes `application/json` as the JSON format, and answers who accepts nothing else. The original
     /// refuses both (415, 406).
     pub accept_plain_json: bool,
+    /// A consumer instance of Kafka REST v2 that nobody used for so long is gone (`consumer.instance.timeout.ms`).
+    pub consumer_instance_timeout: Duration,
+    /// How long a read of a consumer waits for records unless its client says otherwise (`consumer.request.timeout.ms`).
+    pub consumer_request_timeout: Duration,
+    /// The most bytes of keys and values that one read of a consumer returns, whatever its client asks for: memory is held for
+    /// them, and about as much again for their JSON. A single larger record is returned alone.
+    pub max_consumer_response_bytes: usize,
+    /// The most consumer instances, over all groups.
+    pub max_consumer_instances: usize,
     /// The origin that browsers may call the API Gateway dialect from: `*` is any, `None` is none.
     pub allowed_origin: Option<String>,
     /// The region in the ARNs of streams.
@@ -61,6 +70,10 @@ impl Default for GatewaySettings {
             max_record_bytes: 1024 * 1024,
             max_put_records: 500,
             accept_plain_json: false,
+            consumer_instance_timeout: Duration::from_secs(300),
+            consumer_request_timeout: Duration::from_secs(1),
+            max_consumer_response_bytes: 4 * 1024 * 1024,
+            max_consumer_instances: 1_000,
             allowed_origin: Some("*".to_owned()),
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
