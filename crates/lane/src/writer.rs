@@ -202,7 +202,7 @@ impl LaneWriter {
         self.accept(distinct);
         self.in_doubt = false;
         self.report(chunks, began, row_count, duplicates, filtered, letters.len() as u64);
-        compact(&mut self.table).await;
+        keep_healthy(&mut self.table).await;
         Ok(())
     }
 
@@ -242,7 +242,7 @@ impl LaneWriter {
         }
         let mut table = self.parts.dead.lock().await;
         table.commit(&Commit { rows: vec![dead_letter_rows(letters)], ..Commit::default() }).await?;
-        compact(&mut table).await;
+        keep_healthy(&mut table).await;
         Ok(())
     }
 
@@ -342,10 +342,11 @@ async fn read_keys(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError
     Ok(keys)
 }
 
-/// Merges small files where that is due. The rows are committed before, so a failure is told and tried again after a later commit.
-async fn compact(table: &mut Table) {
-    if let Err(error) = table.compact_if_due().await {
-        tracing::warn!(%error, "small files stay for now");
+/// Begins the table's upkeep where that is due. The rows are committed before, so a failure is told and tried again after a later
+/// commit.
+async fn keep_healthy(table: &mut Table) {
+    if let Err(error) = table.keep_healthy().await {
+        tracing::warn!(%error, "small files and old versions stay for now");
     }
 }
 
