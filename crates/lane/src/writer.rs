@@ -172,13 +172,22 @@ impl LaneWriter {
         Ok(Offset(self.table.progress(&application).await?.unsigned_abs()))
     }
 
-    /// Takes the chunks of a batch to the table. They begin at the committed positions, one a partition at most.
+    /// The cleaning by itself, for whoever cleans batches ahead.
+    pub(crate) fn cleaning(&self) -> Cleaning {
+        Cleaning { stream: self.parts.stream.name.clone(), cleaner: Arc::clone(&self.parts.cleaner) }
+    }
+
+    /// Takes a cleaned batch to the table. Its chunks begin at the committed positions, one a partition at most.
     /// `began` is when the first record was in hand.
     ///
     /// # Errors
     /// [`LaneError`]; the same chunks may be offered again then.
-    pub async fn process(&mut self, chunks: &Arc<Vec<Chunk>>, began: Instant) -> Result<(), LaneError> {
-        let cleaned = self.clean(chunks).await?;
+    pub(crate) async fn write(
+        &mut self,
+        chunks: &[Chunk],
+        cleaned: CleanBatch,
+        began: Instant,
+    ) -> Result<(), LaneError> {
         let CleanBatch { rows, rejects, filtered, nulled, .. } = cleaned;
         let letters: Vec<DeadLetter> = rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
         let distinct = match (&self.keys, self.parts.cleaner.key_column()) {
@@ -204,22 +213,6 @@ impl LaneWriter {
         self.report(chunks, began, row_count, duplicates, filtered, letters.len() as u64);
         keep_healthy(&mut self.table).await;
         Ok(())
-    }
-
-    /// Cleans off the async threads: the gateway must not wait for it.
-    async fn clean(&self, chunks: &Arc<Vec<Chunk>>) -> Result<CleanBatch, LaneError> {
-        let cleaner = Arc::clone(&self.parts.cleaner);
-        let chunks = Arc::clone(chunks);
-        let work = move || {
-            let records: Vec<Option<&[u8]>> =
-                chunks.iter().flat_map(|chunk| chunk.records.iter().map(|record| record.value.as_deref())).collect();
-            cleaner.clean(&records)
-        };
-        let cleaned = tokio::task::spawn_blocking(work).await;
-        Ok(cleaned.map_err(|error| LaneError::Panicked {
-            stream: self.parts.stream.name.clone(),
-            reason: error.to_string(),
-        })??)
     }
 
     fn dead_letter(&self, chunks: &[Chunk], reject: &pinflow_clean::Reject) -> DeadLetter {
@@ -328,6 +321,29 @@ impl LaneWriter {
 
     fn key_error(&self, reason: &str) -> LaneError {
         LaneError::Key { stream: self.parts.stream.name.clone(), reason: reason.to_owned() }
+    }
+}
+
+/// The cleaning of one stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Cleaning {
+    stream: String,
+    cleaner: Arc<Cleaner>,
+}
+
+impl Cleaning {
+    /// Cleans off the async threads: the gateway must not wait for it.
+    pub async fn clean(&self, chunks: &Arc<Vec<Chunk>>) -> Result<CleanBatch, LaneError> {
+        let cleaner = Arc::clone(&self.cleaner);
+        let chunks = Arc::clone(chunks);
+        let work = move || {
+            let records: Vec<Option<&[u8]>> =
+                chunks.iter().flat_map(|chunk| chunk.records.iter().map(|record| record.value.as_deref())).collect();
+            cleaner.clean(&records)
+        };
+        let cleaned = tokio::task::spawn_blocking(work).await;
+        Ok(cleaned
+            .map_err(|error| LaneError::Panicked { stream: self.stream.clone(), reason: error.to_string() })??)
     }
 }
 

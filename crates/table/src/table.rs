@@ -16,6 +16,7 @@ use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
+use tokio::runtime::Handle;
 
 use crate::commit::{Commit, Progress};
 use crate::error::TableError;
@@ -247,10 +248,18 @@ impl Table {
         let failed = |e| delta("write to", &self.name, e);
         let target = self.upkeep.settings().target_file_bytes;
         let mut writer = RecordBatchWriter::for_table(&self.table).map_err(failed)?.with_target_file_size(target.get());
-        for batch in rows {
-            writer.write(batch.clone()).await.map_err(failed)?;
-        }
-        writer.flush().await.map_err(failed)
+        let rows = rows.to_vec();
+        let runtime = Handle::current();
+        // Encoding takes a core for a while: whoever else runs on the async threads must not wait for it.
+        let written = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async move {
+                for batch in rows {
+                    writer.write(batch).await?;
+                }
+                writer.flush().await
+            })
+        });
+        written.await.expect("writing files does not panic").map_err(failed)
     }
 
     async fn write_commit(&mut self, adds: Vec<Add>, commit: &Commit) -> Result<(), TableError> {

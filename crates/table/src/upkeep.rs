@@ -7,6 +7,8 @@ use std::num::NonZeroU64;
 
 use deltalake::DeltaTable;
 use deltalake::kernel::transaction::CommitProperties;
+use deltalake::parquet::basic::Compression;
+use deltalake::parquet::file::properties::WriterProperties;
 use tokio::task::JoinHandle;
 
 use crate::error::TableError;
@@ -132,7 +134,10 @@ impl UpkeepTask {
 }
 
 async fn merge(name: &str, table: DeltaTable, step: NonZeroU64) -> Result<DeltaTable, TableError> {
-    let merged = table.optimize().with_target_size(step).with_commit_properties(without_cleaning()).await;
+    // The compression of every other file of the table: a stronger one would cost more time than all the rest of merging.
+    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
+    let merge = table.optimize().with_target_size(step).with_writer_properties(properties);
+    let merged = merge.with_commit_properties(without_cleaning()).await;
     let (table, metrics) = merged.map_err(|e| delta("compact", name, e))?;
     tracing::debug!(
         table = name,
