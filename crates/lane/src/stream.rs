@@ -118,8 +118,8 @@ impl StreamLane {
 
     /// One micro-batch, waiting for its first record unless the lane drains.
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
-        let prepared = match self.ahead.take() {
-            Some(ahead) => ahead.join().await?,
+        let prepared = match self.prepared_ahead().await? {
+            Some(prepared) => prepared,
             None => self.prepare(drain).await?,
         };
         if prepared.chunks.is_empty() {
@@ -130,17 +130,24 @@ impl StreamLane {
             let next = prepared.chunks.iter().map(|chunk| (chunk.partition, chunk.next)).collect();
             self.ahead = Some(AbortOnDrop::spawn(self.intake.clone().prepare(self.positions(next).await?)));
         }
-        let written = self.writer.write(&prepared.chunks, prepared.cleaned, prepared.began).await;
-        if written.is_err() {
-            // It began where this one ends; this one comes again.
-            self.ahead = None;
-        }
-        written?;
+        self.writer.write(&prepared.chunks, prepared.cleaned, prepared.began).await?;
         for chunk in prepared.chunks.iter() {
             let at = TopicPartition::new(self.intake.topic.clone(), chunk.partition);
             self.intake.log.protect(&self.writer.name(), &at, chunk.next);
         }
         Ok(Step::Committed)
+    }
+
+    /// The batch that was prepared ahead, unless the one before it never got into the table: then that one comes again.
+    async fn prepared_ahead(&mut self) -> Result<Option<Prepared>, LaneError> {
+        let Some(ahead) = self.ahead.take() else { return Ok(None) };
+        let prepared = ahead.join().await?;
+        for chunk in prepared.chunks.iter() {
+            if self.writer.position(chunk.partition).await? != chunk.from {
+                return Ok(None);
+            }
+        }
+        Ok(Some(prepared))
     }
 
     /// The next batch from the committed positions on.
