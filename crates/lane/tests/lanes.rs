@@ -16,7 +16,7 @@ use pinflow_event::{Clock, ManualClock, NewRecord, Offset, Partition, TopicName,
 use pinflow_lane::{BatchLane, LaneParts, LaneStatus, LaneWriter, StreamLane, Trigger, open_dead_table};
 use pinflow_log::{EventLog, MemoryLog, TopicChange, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
-use pinflow_table::TableRoot;
+use pinflow_table::{TableRoot, Upkeep};
 use tokio_util::sync::CancellationToken;
 
 fn stream() -> Stream {
@@ -68,7 +68,7 @@ impl World {
 
     async fn writer(&self, lane: Lane) -> LaneWriter {
         let stream = stream();
-        let tables = TableRoot::local(self.tables()).unwrap();
+        let tables = TableRoot::local(self.tables(), Upkeep::default()).unwrap();
         LaneWriter::open(LaneParts {
             cleaner: Arc::new(Cleaner::plan(&stream).await.unwrap()),
             dead: open_dead_table(&tables, &stream.name).await.unwrap(),

@@ -11,6 +11,7 @@ use pinflow_lane::Trigger;
 use pinflow_log::TopicConfig;
 use pinflow_pipeline::Pipeline;
 use pinflow_query::QueryLimits;
+use pinflow_table::Upkeep;
 
 /// Everything that can be set about a node.
 #[derive(Clone, Debug)]
@@ -37,6 +38,8 @@ pub struct NodeConfig {
     pub archive: ArchiveSettings,
     /// The stream lanes' micro-batches.
     pub trigger: Trigger,
+    /// How tables are kept healthy.
+    pub tables: Upkeep,
     /// What a query may take.
     pub query: QueryLimits,
     /// Whether jobs start by their schedules.
@@ -77,6 +80,7 @@ impl NodeConfig {
             gateway: GatewaySettings { home: Some("/dashboard".to_owned()), ..GatewaySettings::default() },
             archive: ArchiveSettings::default(),
             trigger: Trigger::default(),
+            tables: Upkeep::default(),
             query: QueryLimits::default(),
             schedule: true,
             parallel_tasks: 2,

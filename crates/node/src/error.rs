@@ -9,6 +9,7 @@ use pinflow_lane::LaneError;
 use pinflow_log::LogError;
 use pinflow_query::QueryError;
 use pinflow_schedule::ScheduleError;
+use pinflow_store::StoreError;
 use pinflow_table::TableError;
 use url::Url;
 
@@ -74,6 +75,9 @@ pub enum NodeError {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A folder for objects or tables.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The archive failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),

@@ -119,6 +119,8 @@ settings! {
     "stream.interval" duration node.trigger.interval => "How long a stream lane gathers records for a micro-batch; `0ms` takes what is there";
     "stream.records" count node.trigger.records => "Records of a micro-batch at most";
     "stream.bytes" size node.trigger.bytes => "Bytes of a micro-batch at most";
+    "tables.target_file_bytes" size node.tables.target_file_bytes => "The size up to which the files of a table are merged";
+    "tables.kept_commits" count node.tables.kept_commits => "How many commits back a version of a table stays readable";
     "query.memory_bytes" size node.query.memory_bytes => "Memory that all queries share";
     "query.spill_bytes" size node.query.spill_bytes => "Bytes that queries may put on disk for a while";
     "query.spill_folder" optional_path node.query.spill_folder => "Where queries put them; `none` is the system's folder for temporary files";
