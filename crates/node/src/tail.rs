@@ -159,3 +159,31 @@ fn shown(at: &TopicPartition, record: &Record) -> TailRecord {
         value: record.value.as_ref().map(text),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::StreamExt;
+    use pinflow_event::{ManualClock, NewRecord};
+    use pinflow_log::{MemoryLog, TopicChange, TopicConfig};
+
+    use super::*;
+
+    /// Whoever follows sees what comes to a partition that was added, from its first record on.
+    #[tokio::test]
+    async fn a_tail_that_follows_takes_up_the_partitions_that_are_added() {
+        let log = Arc::new(MemoryLog::new(Arc::new(ManualClock::default())));
+        let topic = TopicName::new("orders").unwrap();
+        log.create_topic(&topic, TopicConfig::default()).await.unwrap();
+        let mut tail = Box::pin(tail(Arc::clone(&log) as Arc<dyn EventLog>, topic.clone(), TailFrom::End, true));
+        let waiting = futures::poll!(tail.next());
+        assert!(waiting.is_pending());
+        for partition in [1, 2] {
+            let change = TopicChange { partitions: Some(partition + 1), ..TopicChange::default() };
+            log.alter_topic(&topic, change).await.unwrap();
+            log.append(&topic, vec![(Partition(partition), NewRecord::from_value("a"))]).await.unwrap();
+            let record = tail.next().await.unwrap().unwrap();
+            assert_eq!((record.partition, record.offset), (partition, 0));
+        }
+    }
+}

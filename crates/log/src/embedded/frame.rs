@@ -284,7 +284,7 @@ mod tests {
     #[test]
     fn no_field_brings_the_magic_into_a_header() {
         let magic = u64::from(u32::from_le_bytes(MAGIC));
-        let masked = |mask: u64| magic ^ mask * 0x0101_0101;
+        let masked = |mask: u64| magic ^ (mask * 0x0101_0101);
         for shift in [0, 8, 16, 24, 32] {
             for fields in [[magic; 3], [magic, masked(1), masked(2)], [masked(3) << 32 | magic, masked(1), 7]] {
                 let [time, base, durable] = fields.map(|field| field << shift);
