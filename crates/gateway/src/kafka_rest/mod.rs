@@ -6,6 +6,7 @@ mod error;
 mod media_type;
 mod partitioner;
 mod v2;
+mod v3;
 
 use std::sync::Arc;
 
@@ -23,7 +24,7 @@ use partitioner::StickyPartitioner;
 /// Kafka REST. It claims every request that no other dialect does, and so gives unknown paths their 404.
 #[derive(Debug)]
 pub(crate) struct KafkaRest {
-    sticky: StickyPartitioner,
+    sticky: Arc<StickyPartitioner>,
     groups: ConsumerGroups,
 }
 
@@ -34,7 +35,7 @@ impl KafkaRest {
             instance_timeout: backend.settings.consumer_instance_timeout,
         };
         let groups = ConsumerGroups::new(Arc::clone(&backend.log), Arc::clone(&backend.clock), limits);
-        Self { sticky: StickyPartitioner::default(), groups }
+        Self { sticky: Arc::default(), groups }
     }
 }
 
@@ -49,6 +50,9 @@ impl Dialect for KafkaRest {
     }
 
     async fn answer(&self, call: &Call, body: Body) -> Response {
+        if call.path.root() == Some("v3") {
+            return v3::answer(self, call, body).await;
+        }
         v2::answer(self, call, body).await.unwrap_or_else(|refusal| {
             call.metrics.refuse(refusal.code());
             if refusal.status().is_server_error() {
