@@ -4,5 +4,6 @@
 mod harness;
 mod random_bodies;
 mod reading;
+mod streaming;
 mod transcript;
 mod trust;

@@ -105,7 +105,7 @@ async fn append_each(
         Ok(topic) => topic,
         Err(refusal) => return Ok(vec![Err(refusal); all]),
     };
-    let limit = call.backend.settings.max_record_bytes;
+    let limit = call.backend.settings.record_limit(&topic.config);
     let mut taken = Vec::with_capacity(all);
     // The record's refusal, or `None` for the next of `taken`.
     let mut refusals = Vec::with_capacity(all);
