@@ -144,8 +144,9 @@ async fn a_fast_client_shares_appends_among_its_records_and_keeps_their_order() 
     client.send(&record(0)).await;
     // While the first record is being stored all others come in.
     log.begun().await;
-    for number in 1..RECORDS {
-        client.send(&record(number)).await;
+    let numbers: Vec<usize> = (1..RECORDS).collect();
+    for numbers in numbers.chunks(1_000) {
+        client.send(&numbers.iter().map(|number| record(*number)).collect::<String>()).await;
     }
     client.finish().await;
     log.let_through(RECORDS);
