@@ -7,7 +7,7 @@ use std::time::Duration;
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use pinflow_event::InvalidTopicName;
+use pinflow_event::{InvalidTopicName, TopicName};
 use pinflow_log::LogError;
 use serde::Serialize;
 
@@ -67,6 +67,9 @@ pub(crate) enum KafkaRestError {
     /// A name that no topic can have.
     #[error("{0}")]
     InvalidTopic(#[from] InvalidTopicName),
+    /// The caller lacks the right to do this with a topic.
+    #[error("Not authorized to access topics: [{0}]")]
+    Forbidden(TopicName),
     /// A consumer refused what it was asked to do.
     #[error("{0}")]
     Consumer(ConsumerError),
@@ -110,6 +113,7 @@ impl KafkaRestError {
             Self::NoSchemaRegistry => 42206,
             Self::Unavailable(_) => 50302,
             Self::InvalidTopic(_) => 40002,
+            Self::Forbidden(_) => 40301,
             Self::FormatMismatch => 40601,
             Self::ConsumerSettingOutOfBounds(_) => 40001,
             Self::InvalidConsumerSetting(_) => 42204,
@@ -192,6 +196,7 @@ impl From<ConsumerError> for KafkaRestError {
     fn from(refusal: ConsumerError) -> Self {
         match refusal {
             ConsumerError::Log(failure) => failure.into(),
+            ConsumerError::NotAuthorized(topic) => Self::Forbidden(topic),
             refusal => Self::Consumer(refusal),
         }
     }
@@ -226,6 +231,13 @@ impl RecordError {
     pub(crate) fn unknown_partition(topic: &str, partition: u32, partitions: u32) -> Self {
         Self::retriable(format!(
             "Partition {partition} of topic {topic} with partition count {partitions} is not present in metadata after 60000 ms."
+        ))
+    }
+
+    /// The partition takes no more records: its shard was split or merged.
+    pub(crate) fn closed_partition(topic: &str, partition: u32) -> Self {
+        Self::retriable(format!(
+            "Partition {partition} of topic {topic} is closed and takes no more records; name an open one, or none."
         ))
     }
 

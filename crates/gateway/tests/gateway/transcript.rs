@@ -15,6 +15,8 @@
 //! ```
 //! In a reply `…` stands for any text, and a line ends with LF where the reply has CRLF.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::Request;
 use pinflow_event::Record;
@@ -25,6 +27,11 @@ use crate::harness::{Harness, Reply};
 #[tokio::test]
 async fn kafka_rest_v2() {
     play(include_str!("../cases/kafka_rest_v2.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v2_consumers() {
+    play(include_str!("../cases/kafka_rest_v2_consumers.http")).await;
 }
 
 #[tokio::test]
@@ -102,6 +109,10 @@ fn set(settings: &mut GatewaySettings, name: &str, value: &str) {
         "default_shards" => settings.default_shards = value.parse().unwrap(),
         "max_body_bytes" => settings.max_body_bytes = value.parse().unwrap(),
         "max_record_bytes" => settings.max_record_bytes = value.parse().unwrap(),
+        "consumer_request_timeout_ms" => {
+            settings.consumer_request_timeout = Duration::from_millis(value.parse().unwrap());
+        }
+        "max_consumer_instances" => settings.max_consumer_instances = value.parse().unwrap(),
         "max_put_records" => settings.max_put_records = value.parse().unwrap(),
         "stage" => settings.stages.push(value.to_owned()),
         "allowed_origin" => settings.allowed_origin = Some(value.to_owned()).filter(|origin| origin != "none"),

@@ -125,3 +125,7 @@ fn members(group: &Group) -> Vec<MemberDescription> {
     };
     group.members().map(describe).collect()
 }
+
+#[cfg(test)]
+#[path = "description_tests.rs"]
+mod tests;

@@ -66,7 +66,9 @@ impl Consumer<'_> {
         loop {
             let mut view = self.view().await?;
             batch.drop_outdated(&view);
-            let look_again = self.fill(&mut batch, &view, readable).await?;
+            if self.fill(&mut batch, &view, readable).await? {
+                continue;
+            }
             if batch.is_enough() || Instant::now() >= deadline {
                 let records = self.accept(batch)?;
                 if !records.is_empty() || Instant::now() >= deadline {
@@ -76,10 +78,8 @@ impl Consumer<'_> {
                 batch = Batch::new(limits);
                 continue;
             }
-            if !look_again {
-                batch.reading_on(&mut view);
-                self.wait(&mut view, deadline).await?;
-            }
+            batch.reading_on(&mut view);
+            self.wait(&mut view, deadline).await?;
         }
     }
 
@@ -109,7 +109,7 @@ impl Consumer<'_> {
         })
     }
 
-    /// Gathers what is there now. Whether there may be more at once, since a position had to be corrected.
+    /// Gathers what is there now. Whether it has to be done again, since a position was not there and has been corrected.
     async fn fill(&self, batch: &mut Batch, view: &View, readable: Readable) -> Result<bool, ConsumerError> {
         let mut corrected = false;
         for (at, position) in &view.positions {

@@ -79,7 +79,11 @@ impl Registry {
     ) -> Result<&mut Group, ConsumerError> {
         let group = self.groups.get_mut(&name.group).ok_or(ConsumerError::UnknownInstance)?;
         match group.member_mut(&name.instance) {
-            Some(member) if member.owner.name() == caller.name() => member.last_used = now,
+            Some(member) if member.owner.name() == caller.name() => {
+                member.last_used = now;
+                // The same caller, with the rights that it has now.
+                member.owner = caller.clone();
+            }
             _ => return Err(ConsumerError::UnknownInstance),
         }
         Ok(group)
@@ -119,5 +123,70 @@ impl Registry {
             tracing::info!(group = name.group, instance = name.instance, "consumer instance expired: nobody used it");
             self.remove(&name);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use std::time::Duration;
+
+    use super::*;
+    use crate::kafka_rest::consumer_groups::OffsetReset;
+    use crate::kafka_rest::media_type::EmbeddedFormat;
+
+    const SETTINGS: ConsumerSettings = ConsumerSettings {
+        format: EmbeddedFormat::Binary,
+        offset_reset: OffsetReset::Latest,
+        auto_commit: false,
+        min_bytes: 0,
+        request_timeout: Duration::ZERO,
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn name(group: &str, instance: &str) -> InstanceName {
+        InstanceName { group: group.to_owned(), instance: instance.to_owned() }
+    }
+
+    fn registry(instances: usize) -> Registry {
+        Registry::new(ConsumerLimits { instances, instance_timeout: Duration::from_secs(300) })
+    }
+
+    #[test]
+    fn an_instance_expires_once_nobody_used_it_for_the_timeout() {
+        let mut registry = registry(9);
+        let anyone = Caller::anyone();
+        for (instance, made) in [("used", 0), ("idle", 0), ("late", 200)] {
+            registry.create(&name("g", instance), SETTINGS, anyone.clone(), at(made)).unwrap();
+        }
+        registry.expire(at(299));
+        registry.group_of(&name("g", "used"), &anyone, at(299)).unwrap();
+        registry.expire(at(300));
+        let left = |registry: &Registry| -> Vec<String> {
+            registry.group("g").into_iter().flat_map(|group| group.members().map(|(id, _)| id.clone())).collect()
+        };
+        assert_eq!(left(&registry), ["late", "used"]);
+        registry.expire(at(500));
+        assert_eq!(left(&registry), ["used"]);
+        registry.expire(at(599));
+        assert_eq!(registry.group_names().count(), 0);
+        assert_eq!(registry.instances, 0);
+    }
+
+    #[test]
+    fn there_are_no_more_instances_than_allowed() {
+        let mut registry = registry(2);
+        let mut create = |group, instance| registry.create(&name(group, instance), SETTINGS, Caller::anyone(), at(0));
+        create("g", "a").unwrap();
+        create("h", "a").unwrap();
+        assert!(matches!(create("g", "a"), Err(ConsumerError::InstanceExists)));
+        assert!(matches!(create("g", "b"), Err(ConsumerError::TooManyInstances { limit: 2 })));
+        assert!(matches!(create("g", ""), Err(ConsumerError::InvalidName)));
+        assert!(matches!(create(&"g".repeat(257), "a"), Err(ConsumerError::InvalidName)));
+        registry.remove(&name("g", "a"));
+        registry.create(&name("g", "b"), SETTINGS, Caller::anyone(), at(0)).unwrap();
     }
 }

@@ -40,16 +40,15 @@ impl Subscription {
                 "a topic pattern has {MAX_PATTERN_BYTES} bytes at most"
             )));
         }
-        let compiled = RegexBuilder::new(&format!("^(?:{pattern})$"))
-            .unicode(false)
-            .size_limit(MAX_COMPILED_PATTERN_BYTES)
-            .dfa_size_limit(MAX_COMPILED_PATTERN_BYTES)
-            .build();
-        let invalid = |failure| {
-            let regex::Error::Syntax(_) = failure else { return failure.to_string() };
-            format!("topic_pattern `{pattern}` is no regular expression that is understood here")
-        };
-        Ok(Self::Pattern(compiled.map_err(|failure| ConsumerError::InvalidPattern(invalid(failure)))?))
+        // By itself first: `a)|(b` would be one with the parentheses around it.
+        compile(pattern).and_then(|_| compile(&format!("^(?:{pattern})$"))).map(Self::Pattern).map_err(|failure| {
+            ConsumerError::InvalidPattern(match failure {
+                regex::Error::CompiledTooBig(_) => {
+                    format!("topic_pattern `{pattern}` is too large; write a simpler one")
+                }
+                _ => format!("topic_pattern `{pattern}` is no regular expression that is understood here"),
+            })
+        })
     }
 
     /// Whether it includes a topic.
@@ -59,6 +58,14 @@ impl Subscription {
             Self::Pattern(pattern) => pattern.is_match(topic.as_str().as_bytes()),
         }
     }
+}
+
+fn compile(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern)
+        .unicode(false)
+        .size_limit(MAX_COMPILED_PATTERN_BYTES)
+        .dfa_size_limit(MAX_COMPILED_PATTERN_BYTES)
+        .build()
 }
 
 #[cfg(test)]

@@ -81,20 +81,18 @@ async fn read(resource: Resource, call: &Call) -> Result<Response, KafkaRestErro
         return Ok((StatusCode::FOUND, [(LOCATION, home.as_str())]).into_response());
     }
     let media_type = reply_type(call)?;
-    let log = &*call.backend.log;
     Ok(match resource {
         Resource::Root => super::json_reply(media_type, &json!({})),
         Resource::Brokers => super::json_reply(media_type, &json!({ "brokers": [topics::BROKER] })),
-        Resource::Topics => super::json_reply(media_type, &topics::names(log).await?),
-        Resource::Topic(topic) => {
-            let max_record_bytes = call.backend.settings.max_record_bytes;
-            super::json_reply(media_type, &topics::topic(log, &topic, max_record_bytes).await?)
-        }
-        Resource::Partitions(topic) => super::json_reply(media_type, &topics::partitions(log, &topic).await?),
+        Resource::Topics => super::json_reply(media_type, &topics::names(call).await?),
+        Resource::Topic(topic) => super::json_reply(media_type, &topics::topic(call, &topic).await?),
+        Resource::Partitions(topic) => super::json_reply(media_type, &topics::partitions(call, &topic).await?),
         Resource::Partition(topic, number) => {
-            super::json_reply(media_type, &topics::partition(log, &topic, number).await?)
+            super::json_reply(media_type, &topics::partition(call, &topic, number).await?)
         }
-        Resource::Offsets(topic, number) => super::json_reply(media_type, &topics::offsets(log, &topic, number).await?),
+        Resource::Offsets(topic, number) => {
+            super::json_reply(media_type, &topics::offsets(call, &topic, number).await?)
+        }
         Resource::Consumers(_) => return Err(KafkaRestError::NoSuchPath),
     })
 }
