@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 
+use crate::caller::Caller;
+use crate::credential::Credential;
 use crate::list::AccessList;
 
 /// Whether there is an access list, and which. Clones are the same one.
@@ -31,5 +33,14 @@ impl Access {
     /// The list that counts now; `None` where there is none and anyone may do everything.
     pub fn list(&self) -> Option<Arc<AccessList>> {
         self.0.load_full()
+    }
+
+    /// Who a request comes from, by the values of its headers `X-Api-Key` and `Authorization`, the first of them that is there.
+    pub fn caller_of(&self, api_key: Option<&str>, authorization: Option<&str>) -> Caller {
+        let list = self.0.load();
+        let Some(list) = list.as_deref() else { return Caller::anyone() };
+        let key = api_key.map(|key| Credential::ApiKey(key.to_owned()));
+        let credential = key.or_else(|| authorization.and_then(Credential::of_authorization));
+        credential.and_then(|credential| list.caller_of(&credential)).unwrap_or_else(Caller::nobody)
     }
 }

@@ -19,7 +19,14 @@ pub enum Right {
 
 /// Who a request comes from, and what it may do.
 #[derive(Clone, Debug)]
-pub struct Caller(Option<Arc<Entry>>);
+pub struct Caller(Who);
+
+#[derive(Clone, Debug)]
+enum Who {
+    Anyone,
+    Nobody,
+    Listed(Arc<Entry>),
+}
 
 /// A caller of an access list.
 #[derive(Debug, Default)]
@@ -34,21 +41,38 @@ pub(crate) struct Entry {
 impl Caller {
     /// Whoever it is: no access list is configured, and everything is allowed.
     pub fn anyone() -> Self {
-        Self(None)
+        Self(Who::Anyone)
     }
 
-    pub(crate) fn named(entry: Entry) -> Self {
-        Self(Some(Arc::new(entry)))
+    /// Somebody who is not in the access list, or does not say who it is: nothing is allowed.
+    pub fn nobody() -> Self {
+        Self(Who::Nobody)
     }
 
-    /// The caller's name in the access list; `None` where there is no access list.
+    pub(crate) fn listed(entry: Entry) -> Self {
+        Self(Who::Listed(Arc::new(entry)))
+    }
+
+    fn entry(&self) -> Option<&Entry> {
+        match &self.0 {
+            Who::Listed(entry) => Some(entry),
+            Who::Anyone | Who::Nobody => None,
+        }
+    }
+
+    /// Whether the request may be answered at all: the caller is in the access list, or there is none.
+    pub fn is_known(&self) -> bool {
+        !matches!(self.0, Who::Nobody)
+    }
+
+    /// The caller's name in the access list; `None` where there is no list, and for who is not in it.
     pub fn name(&self) -> Option<&str> {
-        self.0.as_deref().map(|entry| entry.name.as_str())
+        self.entry().map(|entry| entry.name.as_str())
     }
 
     /// Whether the caller has a right on a topic.
     pub fn may(&self, right: Right, topic: &TopicName) -> bool {
-        let Some(entry) = &self.0 else { return true };
+        let Some(entry) = self.entry() else { return self.is_known() };
         let patterns = match right {
             Right::Produce => &entry.produce,
             Right::Consume => &entry.consume,
@@ -64,6 +88,6 @@ impl Caller {
 
     /// Whether the caller may use the dashboard, its API and the metrics. They show the data of all topics.
     pub fn may_use_dashboard(&self) -> bool {
-        self.0.as_deref().is_none_or(|entry| entry.dashboard)
+        self.entry().map_or(self.is_known(), |entry| entry.dashboard)
     }
 }

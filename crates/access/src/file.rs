@@ -112,7 +112,7 @@ impl<'a> Check<'a> {
                 format!("the caller `{name}` has no credential: give it `api_keys`, `passwords` or `signing_keys`");
             self.problem(line, message);
         }
-        let caller = Caller::named(Entry {
+        let caller = Caller::listed(Entry {
             produce: self.patterns(&name, "produce", &file.produce),
             consume: self.patterns(&name, "consume", &file.consume),
             administer: self.patterns(&name, "administer", &file.administer),

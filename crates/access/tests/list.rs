@@ -105,6 +105,26 @@ callers:
 }
 
 #[test]
+fn headers_say_who_calls() {
+    let name = |access: &Access, key, authorization| {
+        let caller = access.caller_of(key, authorization);
+        (caller.is_known(), caller.name().map(str::to_owned), caller.may(Right::Consume, &topic("t")))
+    };
+    let access = Access::listed(parse(LIST).unwrap());
+    let loader = (true, Some("loader".to_owned()), false);
+    let reader = (true, Some("reader".to_owned()), true);
+    let nobody = (false, None, false);
+    assert_eq!(name(&access, Some("first-key"), None), loader);
+    assert_eq!(name(&access, Some("first-key"), Some("Basic cmVhZGVyOm9sZGVy")), loader);
+    assert_eq!(name(&access, None, Some("Bearer first-key")), loader);
+    assert_eq!(name(&access, None, Some("Basic cmVhZGVyOm9sZGVy")), reader);
+    assert_eq!(name(&access, Some("wrong"), Some("Basic cmVhZGVyOm9sZGVy")), nobody);
+    assert_eq!(name(&access, None, None), nobody);
+    assert!(!access.caller_of(None, None).may_use_dashboard());
+    assert_eq!(name(&Access::open(), Some("wrong"), None), (true, None, true));
+}
+
+#[test]
 fn a_list_may_be_replaced_and_shows_no_secret() {
     let access = Access::open();
     let same = access.clone();
