@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::dialect::{Backend, Call, Dialect};
 use consumer_groups::{ConsumerGroups, ConsumerLimits};
+use error::KafkaRestError;
 use partitioner::StickyPartitioner;
 
 /// Kafka REST. It claims every request that no other dialect does, and so gives unknown paths their 404.
@@ -50,10 +51,12 @@ impl Dialect for KafkaRest {
     }
 
     async fn answer(&self, call: &Call, body: Body) -> Response {
-        if call.path.root() == Some("v3") {
-            return v3::answer(self, call, body).await;
-        }
-        v2::answer(self, call, body).await.unwrap_or_else(|refusal| {
+        let answer = match (call.caller.is_known(), call.path.root()) {
+            (false, _) => Err(KafkaRestError::Unauthorized),
+            (true, Some("v3")) => return v3::answer(self, call, body).await,
+            (true, _) => v2::answer(self, call, body).await,
+        };
+        answer.unwrap_or_else(|refusal| {
             call.metrics.refuse(refusal.code());
             if refusal.status().is_server_error() {
                 // Whoever failed has logged it once; here it is said for each request.

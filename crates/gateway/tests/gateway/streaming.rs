@@ -332,3 +332,28 @@ async fn headers_and_times_are_stored() {
     let headers: Vec<_> = stored[0].headers.iter().map(|h| (h.name.as_str(), h.value.as_deref())).collect();
     assert_eq!(headers, [("a", Some([0, 0xff].as_slice())), ("a", None)]);
 }
+
+#[tokio::test]
+async fn streams_count_as_request_bodies_do() {
+    let settings = GatewaySettings { max_body_bytes_at_once: 10_000, ..GatewaySettings::default() };
+    let harness = Harness::new(settings);
+    let mut client = Client::connect(&harness).await;
+    for number in 0..100 {
+        client.send(&record(number).repeat(10)).await;
+        if number == 0 {
+            client.head().await;
+        }
+        let mut replies = 0;
+        while replies < 10 {
+            let chunk = client.chunk().await;
+            assert!(chunk.lines().all(|reply| reply.starts_with(r#"{"error_code":200,"#)), "{chunk}");
+            replies += chunk.lines().count();
+        }
+    }
+    // A record that never ends takes all there is.
+    client.send(&format!("{{\"value\":\"{}", "x".repeat(20_000))).await;
+    let last = client.rest().await;
+    assert!(last.starts_with(r#"{"error_code":429,"#), "{last}");
+    let reply = harness.produce("t", r#"{"records":[{"value":1}]}"#).await;
+    assert_eq!(reply.status, 200, "what the stream had was given back: {}", reply.body);
+}

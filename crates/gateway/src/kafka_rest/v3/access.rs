@@ -8,17 +8,12 @@ use super::error::V3Error;
 use crate::dialect::Call;
 use crate::kafka_rest::error::KafkaRestError;
 
-/// Whether the caller has any right on a topic: then it sees it.
-pub(super) fn sees(call: &Call, topic: &TopicName) -> bool {
-    [Right::Consume, Right::Produce, Right::Administer].into_iter().any(|right| call.may(right, topic))
-}
-
 /// Refuses what the caller may not do. A caller without the right does not learn whether the topic is there.
 ///
 /// # Errors
-/// [`V3Error::Forbidden`].
+/// [`V3Error::forbidden`].
 pub(super) fn require(call: &Call, right: Right, topic: &TopicName) -> Result<(), V3Error> {
-    if call.may(right, topic) { Ok(()) } else { Err(V3Error::Forbidden(topic.clone())) }
+    if call.may(right, topic) { Ok(()) } else { Err(V3Error::forbidden(topic)) }
 }
 
 /// The topics that the caller sees, sorted by name.
@@ -27,18 +22,18 @@ pub(super) fn require(call: &Call, right: Right, topic: &TopicName) -> Result<()
 /// What the log reports.
 pub(super) async fn visible_topics(call: &Call) -> Result<Vec<TopicDescription>, V3Error> {
     let mut topics = call.backend.log.topics().await?;
-    topics.retain(|topic| sees(call, &topic.name));
+    topics.retain(|topic| call.caller.knows(&topic.name));
     Ok(topics)
 }
 
 /// A topic to be looked at.
 ///
 /// # Errors
-/// [`V3Error::Forbidden`]; that the topic is unknown, also for what is no name of a topic.
+/// [`V3Error::forbidden`]; that the topic is unknown, also for what is no name of a topic.
 pub(super) async fn visible_topic(call: &Call, topic: &str) -> Result<TopicDescription, V3Error> {
     let name = existing_name(topic)?;
-    if !sees(call, &name) {
-        return Err(V3Error::Forbidden(name));
+    if !call.caller.knows(&name) {
+        return Err(V3Error::forbidden(&name));
     }
     Ok(call.backend.log.topic(&name).await?)
 }

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use bytes::Bytes;
 use serde::de::{IgnoredAny, MapAccess};
 
@@ -50,21 +50,15 @@ pub(super) fn missing(name: &str) -> V3Error {
     V3Error::bad_request(format!("Missing required property '{name}'."))
 }
 
-/// Refuses a body that is not JSON, or encoded.
+/// Refuses a body that is not JSON.
 ///
 /// # Errors
 /// The status 415.
 pub(super) fn check_type(headers: &HeaderMap) -> Result<(), V3Error> {
     let essence = content_type(headers).map(|value| value.split(';').next().unwrap_or_default().trim());
-    if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case(PLAIN_JSON)) {
-        return Err(KafkaRestError::UnsupportedMediaType.into());
-    }
-    match headers.get(CONTENT_ENCODING) {
-        Some(encoding) if encoding != "identity" => {
-            let encoding = String::from_utf8_lossy(encoding.as_bytes()).into_owned();
-            Err(KafkaRestError::UnsupportedEncoding(encoding).into())
-        }
-        _ => Ok(()),
+    match essence.is_some_and(|essence| essence.eq_ignore_ascii_case(PLAIN_JSON)) {
+        true => Ok(()),
+        false => Err(KafkaRestError::UnsupportedMediaType.into()),
     }
 }
 

@@ -43,9 +43,6 @@ pub(crate) enum V3Error {
     /// What Kafka itself refuses.
     #[error("{0}")]
     Kafka(String),
-    /// The caller has not the right.
-    #[error("Not authorized to access topics: [{0}]")]
-    Forbidden(TopicName),
     /// The body lacks what it must have.
     #[error("Payload error. {0}")]
     Payload(&'static str),
@@ -67,6 +64,11 @@ impl V3Error {
         Self::Shared(KafkaRestError::BadRequest(detail.into()))
     }
 
+    /// The caller lacks the right to do this with a topic.
+    pub(super) fn forbidden(topic: &TopicName) -> Self {
+        Self::Shared(KafkaRestError::Forbidden(topic.clone()))
+    }
+
     /// A path with other methods.
     pub(super) fn method_not_allowed(allow: &'static str) -> Self {
         Self::Shared(KafkaRestError::MethodNotAllowed { allow })
@@ -79,7 +81,6 @@ impl V3Error {
             Self::NotFound | Self::UnknownCluster(_) | Self::NoSuchConfig { .. } | Self::NoLags => 404,
             Self::UnknownGroup => 40405,
             Self::Kafka(_) => 40002,
-            Self::Forbidden(_) => 40301,
             Self::Payload(_) => 42206,
             Self::Batch(_) => 42208,
         }

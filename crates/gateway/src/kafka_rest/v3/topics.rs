@@ -51,7 +51,7 @@ pub(super) async fn get(call: &Call, links: &Links, topic: &str) -> Result<Resou
 /// `POST .../topics`: the topic, and the status of the reply: 201, or 200 where it was only checked.
 ///
 /// # Errors
-/// Those of the body; [`V3Error::Forbidden`]; [`V3Error::Kafka`] for what Kafka would not make.
+/// Those of the body; [`V3Error::forbidden`]; [`V3Error::Kafka`] for what Kafka would not make.
 pub(super) async fn create(
     call: &Call,
     links: &Links,

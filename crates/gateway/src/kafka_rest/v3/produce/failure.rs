@@ -90,6 +90,11 @@ impl RecordFailure {
         Self::new(408, "Streaming connection open for longer than allowed: Connection will be closed.")
     }
 
+    /// More bytes wait than there is memory for.
+    pub(super) fn overloaded() -> Self {
+        Self::new(429, "Request rate limit exceeded: The rate limit of requests per second has been exceeded.")
+    }
+
     /// What a failed append means for each of its records.
     pub(super) fn of_log(failure: &LogError) -> Self {
         match failure {

@@ -46,6 +46,8 @@ struct Producer {
     cluster: String,
     /// As the request has it.
     topic: String,
+    /// A topic that is not there is made: the caller may, and the node does so.
+    makes_topics: bool,
 }
 
 /// A record in the log.
@@ -60,10 +62,12 @@ impl Producer {
     /// For the records of `call`.
     ///
     /// # Errors
-    /// [`V3Error::Forbidden`].
+    /// [`V3Error::forbidden`].
     fn new(call: &Call, sticky: &Arc<StickyPartitioner>, cluster: &str, topic: &str) -> Result<Self, V3Error> {
+        let mut makes_topics = call.backend.settings.auto_create_topics;
         if let Ok(name) = TopicName::new(topic) {
             require(call, Right::Produce, &name)?;
+            makes_topics &= call.may(Right::Administer, &name);
         }
         Ok(Self {
             backend: Arc::clone(&call.backend),
@@ -71,6 +75,7 @@ impl Producer {
             sticky: Arc::clone(sticky),
             cluster: cluster.to_owned(),
             topic: topic.to_owned(),
+            makes_topics,
         })
     }
 
@@ -147,7 +152,7 @@ impl Producer {
             Err(invalid) => return Ok(Err(RecordFailure::invalid_topic(&invalid.to_string()))),
         };
         let settings = &self.backend.settings;
-        let config = settings.auto_create_topics.then(|| settings.topic_config(settings.default_partitions));
+        let config = self.makes_topics.then(|| settings.topic_config(settings.default_partitions));
         Ok(Ok(append::topic_or_create(&self.backend.log, &name, config).await?))
     }
 }

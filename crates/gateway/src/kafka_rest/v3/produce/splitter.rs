@@ -64,6 +64,11 @@ impl Splitter {
         self.buffer.extend_from_slice(chunk);
     }
 
+    /// The bytes that are held.
+    pub(super) fn held(&self) -> usize {
+        self.buffer.len()
+    }
+
     /// Whether a value has begun.
     pub(super) fn has_begun(&self) -> bool {
         self.state != State::Between || !self.buffer.trim_ascii_start().is_empty()

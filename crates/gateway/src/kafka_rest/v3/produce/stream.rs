@@ -28,7 +28,7 @@ use super::record::{ProduceRecord, RecordMembers};
 use super::reply::write_streamed;
 use super::splitter::{Piece, Splitter};
 use super::{Decoded, Outcome, Producer};
-use crate::body::BodyError;
+use crate::body::{BodyError, BodyShare, Encoding};
 use crate::dialect::Call;
 use crate::json::{self, JsonError, Object};
 use crate::kafka_rest::media_type::PLAIN_JSON;
@@ -56,16 +56,22 @@ pub(in crate::kafka_rest::v3) async fn produce(
     topic: &str,
 ) -> Result<Response, V3Error> {
     body::check_type(&call.headers)?;
+    refuse_compression(&call.headers)?;
     let charset = Charset::of(&call.headers)?;
     let producer = Arc::new(Producer::new(call, sticky, cluster, topic)?);
     let settings = &call.backend.settings;
     let mut input = body.into_data_stream();
     let mut splitter = Splitter::new(settings.max_body_bytes);
+    // Not the call's own share: that is given back when this returns, before the records have come.
+    let share = BodyShare::of(&call.backend.bodies);
     // The status depends on whether there is anything at all.
     while !splitter.has_begun() {
         match input.next().await {
-            Some(Ok(chunk)) => splitter.push(&chunk),
-            Some(Err(broken)) => return Err(BodyError::Broken(broken).into()),
+            Some(Ok(chunk)) => {
+                share.take(chunk.len())?;
+                splitter.push(&chunk);
+            }
+            Some(Err(broken)) => return Err(BodyError::from(broken).into()),
             None => return Err(V3Error::Payload("Request body is empty. Data is required.")),
         }
     }
@@ -74,6 +80,7 @@ pub(in crate::kafka_rest::v3) async fn produce(
         charset,
         input,
         splitter,
+        share,
         waiting: Vec::new(),
         waiting_bytes: 0,
         stored: None,
@@ -86,6 +93,14 @@ pub(in crate::kafka_rest::v3) async fn produce(
     });
     let media_type = HeaderValue::from_static(PLAIN_JSON);
     Ok(([(CONTENT_TYPE, media_type)], Body::from_stream(replies)).into_response())
+}
+
+/// Records that come one by one would have to be inflated one by one: whoever compresses sends a batch.
+fn refuse_compression(headers: &HeaderMap) -> Result<(), V3Error> {
+    match Encoding::of(headers)? {
+        Encoding::Identity => Ok(()),
+        Encoding::Gzip => Err(BodyError::UnknownEncoding("gzip".to_owned()).into()),
+    }
 }
 
 /// How the request's text is encoded.
@@ -136,6 +151,8 @@ struct Records {
     charset: Charset,
     input: BodyDataStream,
     splitter: Splitter,
+    /// What the bytes in the splitter and the waiting records have of the memory for bodies.
+    share: BodyShare,
     /// What was read while others were being stored, in order.
     waiting: Vec<Decoded>,
     waiting_bytes: usize,
@@ -167,11 +184,11 @@ impl Records {
                 }
                 () = &mut self.time_limit, if reading => self.cut_off(RecordFailure::open_for_too_long()),
                 chunk = self.input.next(), if reading && has_room => match chunk {
-                    Some(Ok(chunk)) => self.splitter.push(&chunk),
-                    Some(Err(broken)) => {
-                        tracing::debug!("a stream of records broke off: {broken}");
-                        self.phase = Phase::Finishing { cut_off: false };
-                    }
+                    Some(Ok(chunk)) => match self.share.take(chunk.len()) {
+                        Ok(()) => self.splitter.push(&chunk),
+                        Err(_) => self.cut_off(RecordFailure::overloaded()),
+                    },
+                    Some(Err(broken)) => self.break_off(broken.into()),
                     None => self.end_of_input(),
                 },
             }
@@ -217,6 +234,15 @@ impl Records {
         self.phase = Phase::Finishing { cut_off: true };
     }
 
+    /// The client stopped sending, or has gone.
+    fn break_off(&mut self, why: BodyError) {
+        if let BodyError::TimedOut = why {
+            return self.cut_off(RecordFailure::open_for_too_long());
+        }
+        tracing::debug!("a stream of records broke off: {why}");
+        self.phase = Phase::Finishing { cut_off: false };
+    }
+
     fn end_of_input(&mut self) {
         if let Some(piece) = self.splitter.finish() {
             self.take(piece);
@@ -228,7 +254,16 @@ impl Records {
         let producer = Arc::clone(&self.producer);
         let records = std::mem::take(&mut self.waiting);
         self.waiting_bytes = 0;
-        self.stored = Some(Box::pin(async move { producer.produce(records).await }));
+        let share = std::mem::replace(&mut self.share, BodyShare::of(&producer.backend.bodies));
+        self.stored = Some(Box::pin(async move {
+            let outcomes = producer.produce(records).await;
+            drop(share);
+            outcomes
+        }));
+        // What is not a whole record yet stays, and the share that it was taken from goes with those that are.
+        if self.phase == Phase::Reading && self.share.take(self.splitter.held()).is_err() {
+            self.cut_off(RecordFailure::overloaded());
+        }
     }
 
     fn replies(&self, outcomes: &[Outcome]) -> Bytes {

@@ -10,7 +10,7 @@ use pinflow_log::{TopicChange, TopicConfig};
 
 use super::known::{KNOWN, KnownConfig, MAX_MESSAGE_BYTES, RETENTION_BYTES, RETENTION_MS};
 use crate::kafka_rest::v3::error::V3Error;
-use crate::settings::{GatewaySettings, MAX_MESSAGE_BYTES_PROPERTY};
+use crate::settings::GatewaySettings;
 
 /// A configuration of a topic as it is in force.
 #[derive(Debug, PartialEq, Eq)]
@@ -64,7 +64,6 @@ fn property(topic: &TopicConfig, known: &KnownConfig) -> Option<String> {
 }
 
 fn property_name(name: &str) -> String {
-    debug_assert!(name != MAX_MESSAGE_BYTES || MAX_MESSAGE_BYTES_PROPERTY == format!("kafka.{name}"));
     format!("kafka.{name}")
 }
 
@@ -131,6 +130,7 @@ fn bytes(limit: Option<u64>) -> String {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::settings::MAX_MESSAGE_BYTES_PROPERTY;
 
     fn set(name: &str, value: &str) -> ConfigChange {
         ConfigChange { name: name.to_owned(), value: Some(value.to_owned()) }
