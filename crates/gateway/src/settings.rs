@@ -27,6 +27,8 @@ pub struct GatewaySettings {
     pub stages: Vec<String>,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Bytes of memory that the bodies of all requests may take together, with what their records take while they are read.
+    pub max_body_bytes_at_once: usize,
     /// The largest record, bytes of key and value. It must not exceed what the log takes.
     pub max_record_bytes: usize,
     /// The most records of one `PutRecords` request.
@@ -51,6 +53,12 @@ pub struct GatewaySettings {
     pub account_id: String,
     /// Topics that no client may delete: a lane reads them, and offsets that begin anew would be taken for ones that it has read.
     pub kept_topics: BTreeSet<TopicName>,
+    /// The id of the one cluster that Kafka REST v3 shows: the same for as long as the data is.
+    pub cluster_id: String,
+    /// The most entries of one `records:batch` request.
+    pub max_batch_entries: usize,
+    /// How long one streamed `records` request may stay open.
+    pub max_stream_duration: Duration,
     /// Where `GET /` sends who asks for HTML, as in `/dashboard`. `None` answers `{}` to everyone.
     pub home: Option<String>,
 }
@@ -67,6 +75,7 @@ impl Default for GatewaySettings {
             retention_bytes: TopicConfig::default().retention_bytes,
             stages: ["dev", "test", "prod", "production", "stage", "staging", "v1"].map(String::from).to_vec(),
             max_body_bytes: 10 * 1024 * 1024,
+            max_body_bytes_at_once: 64 * 1024 * 1024,
             max_record_bytes: 1024 * 1024,
             max_put_records: 500,
             accept_plain_json: false,
@@ -78,12 +87,24 @@ impl Default for GatewaySettings {
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             kept_topics: BTreeSet::new(),
+            cluster_id: "pinflowpinflowpinflow0".to_owned(),
+            max_batch_entries: 10,
+            max_stream_duration: Duration::from_secs(24 * 3_600),
             home: None,
         }
     }
 }
 
+/// The property of a topic that is Kafka's `max.message.bytes`.
+pub(crate) const MAX_MESSAGE_BYTES_PROPERTY: &str = "kafka.max.message.bytes";
+
 impl GatewaySettings {
+    /// The largest record that a topic takes, bytes of key, value and headers: its own limit or the node's, whichever is lower.
+    pub(crate) fn record_limit(&self, topic: &TopicConfig) -> usize {
+        let own = topic.properties.get(MAX_MESSAGE_BYTES_PROPERTY).and_then(|limit| limit.trim().parse().ok());
+        own.map_or(self.max_record_bytes, |own| self.max_record_bytes.min(own))
+    }
+
     /// How a topic with that many partitions is made.
     pub(crate) fn topic_config(&self, partitions: u32) -> TopicConfig {
         TopicConfig {

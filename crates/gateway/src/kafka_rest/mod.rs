@@ -6,6 +6,7 @@ mod error;
 mod media_type;
 mod partitioner;
 mod v2;
+mod v3;
 
 use std::sync::Arc;
 
@@ -18,12 +19,13 @@ use serde::Serialize;
 
 use crate::dialect::{Backend, Call, Dialect};
 use consumer_groups::{ConsumerGroups, ConsumerLimits};
+use error::KafkaRestError;
 use partitioner::StickyPartitioner;
 
 /// Kafka REST. It claims every request that no other dialect does, and so gives unknown paths their 404.
 #[derive(Debug)]
 pub(crate) struct KafkaRest {
-    sticky: StickyPartitioner,
+    sticky: Arc<StickyPartitioner>,
     groups: ConsumerGroups,
 }
 
@@ -34,7 +36,7 @@ impl KafkaRest {
             instance_timeout: backend.settings.consumer_instance_timeout,
         };
         let groups = ConsumerGroups::new(Arc::clone(&backend.log), Arc::clone(&backend.clock), limits);
-        Self { sticky: StickyPartitioner::default(), groups }
+        Self { sticky: Arc::default(), groups }
     }
 }
 
@@ -49,7 +51,12 @@ impl Dialect for KafkaRest {
     }
 
     async fn answer(&self, call: &Call, body: Body) -> Response {
-        v2::answer(self, call, body).await.unwrap_or_else(|refusal| {
+        let answer = match (call.caller.is_known(), call.path.root()) {
+            (false, _) => Err(KafkaRestError::Unauthorized),
+            (true, Some("v3")) => return v3::answer(self, call, body).await,
+            (true, _) => v2::answer(self, call, body).await,
+        };
+        answer.unwrap_or_else(|refusal| {
             call.metrics.refuse(refusal.code());
             if refusal.status().is_server_error() {
                 // Whoever failed has logged it once; here it is said for each request.

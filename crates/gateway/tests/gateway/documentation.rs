@@ -1,4 +1,4 @@
-//! The `curl` lines of `docs/kafka-rest.md` work as they stand there, one after the other.
+//! The `curl` lines of the pages about Kafka REST work as they stand there, one after the other.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +8,28 @@ use pinflow_gateway::GatewaySettings;
 
 use crate::harness::Harness;
 
-const PAGE: &str = include_str!("../../../../docs/kafka-rest.md");
+#[tokio::test]
+async fn the_curl_lines_of_version_2_work() {
+    let replies = play(include_str!("../../../../docs/kafka-rest.md")).await;
+    assert!(replies.len() > 10, "{replies:?}");
+    let read = replies.iter().find(|reply| reply.contains(r#""topic":"demo.pin","key":"user-1""#));
+    assert!(read.is_some(), "{replies:?}");
+}
 
 #[tokio::test]
-async fn the_curl_lines_work() {
+async fn the_curl_lines_of_version_3_work() {
+    let replies = play(include_str!("../../../../docs/kafka-rest-v3.md")).await;
+    assert!(replies.len() > 30, "{replies:?}");
+    let refused = replies.iter().filter(|reply| reply.starts_with(r#"{"error_code":"#));
+    assert!(refused.into_iter().all(|reply| reply.starts_with(r#"{"error_code":200,"#)), "{replies:?}");
+}
+
+/// Sends what the page's `curl` lines send; all must succeed.
+async fn play(page: &str) -> Vec<String> {
     let harness = Harness::new(GatewaySettings::default());
     let mut variables = BTreeMap::new();
     let mut replies = Vec::new();
-    for line in shell_lines() {
+    for line in shell_lines(page) {
         if let Some(arguments) = line.strip_prefix("curl ") {
             let reply = harness.send(request(&words(arguments, &variables))).await;
             assert!(reply.status.is_success(), "{line}: {} {}", reply.status, reply.body);
@@ -26,14 +40,12 @@ async fn the_curl_lines_work() {
             variables.insert(name.to_owned(), value);
         }
     }
-    assert!(replies.len() > 10, "{replies:?}");
-    let read = replies.iter().find(|reply| reply.contains(r#""topic":"demo.pin","key":"user-1""#));
-    assert!(read.is_some(), "{replies:?}");
+    replies
 }
 
 /// The lines of the page's `sh` blocks, with those that end in a backslash joined.
-fn shell_lines() -> Vec<String> {
-    let blocks = PAGE.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+fn shell_lines(page: &str) -> Vec<String> {
+    let blocks = page.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     let joined: String = blocks.collect::<String>().replace("\\\n", " ");
     joined.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
 }

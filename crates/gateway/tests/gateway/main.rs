@@ -1,12 +1,15 @@
 //! The gateway as its clients see it.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod closed_partitions;
 mod consumers;
 mod documentation;
 mod harness;
+mod load;
 mod random_bodies;
 mod random_consumer_requests;
 mod reading;
+mod streaming;
 mod transcript;
 mod trust;

@@ -13,7 +13,7 @@
 //! < body
 //! = topic-partition@offset key value     (what the log then holds; `null` for none)
 //! ```
-//! In a reply `…` stands for any text.
+//! In a reply `…` stands for any text, and a line ends with LF where the reply has CRLF.
 
 use std::time::Duration;
 
@@ -32,6 +32,26 @@ async fn kafka_rest_v2() {
 #[tokio::test]
 async fn kafka_rest_v2_consumers() {
     play(include_str!("../cases/kafka_rest_v2_consumers.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_topics() {
+    play(include_str!("../cases/kafka_rest_v3_topics.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_configs() {
+    play(include_str!("../cases/kafka_rest_v3_configs.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_produce() {
+    play(include_str!("../cases/kafka_rest_v3_produce.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_groups() {
+    play(include_str!("../cases/kafka_rest_v3_groups.http")).await;
 }
 
 #[tokio::test]
@@ -96,6 +116,9 @@ fn set(settings: &mut GatewaySettings, name: &str, value: &str) {
         "max_put_records" => settings.max_put_records = value.parse().unwrap(),
         "stage" => settings.stages.push(value.to_owned()),
         "allowed_origin" => settings.allowed_origin = Some(value.to_owned()).filter(|origin| origin != "none"),
+        "cluster_id" => value.clone_into(&mut settings.cluster_id),
+        "kept_topic" => drop(settings.kept_topics.insert(value.parse().unwrap())),
+        "max_batch_entries" => settings.max_batch_entries = value.parse().unwrap(),
         "home" => settings.home = Some(value.to_owned()),
         _ => panic!("no setting `{name}`"),
     }
@@ -128,7 +151,12 @@ fn compare(expected: &[&str], reply: &Reply) -> Result<(), String> {
     }
     let Some(body) = expected.get(head + 1..) else { return Ok(()) };
     let body = body.join("\n");
-    if matches(&body, &reply.body) { Ok(()) } else { Err(format!("expected\n{body}\ngot {}", all())) }
+    let given = reply.body.replace("\r\n", "\n");
+    if matches(&body, given.strip_suffix('\n').unwrap_or(&given)) {
+        Ok(())
+    } else {
+        Err(format!("expected\n{body}\ngot {}", all()))
+    }
 }
 
 async fn compare_stored(harness: &Harness, expected: &[&str]) -> Result<(), String> {

@@ -4,8 +4,10 @@
 //! why in their entries.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use pinflow_access::Right;
 use pinflow_event::{NewRecord, Offset, Partition, TopicName};
 use pinflow_log::{Appended, LogError, TopicDescription};
 use serde::Serialize;
@@ -60,7 +62,6 @@ pub(super) async fn produce(
     let format = media_type::embedded_format(call.headers.get(CONTENT_TYPE), plain_json)
         .ok_or(KafkaRestError::UnsupportedMediaType)?;
     let reply_type = super::reply_type(call)?;
-    refuse_encoding(call)?;
     let path_partition = match partition {
         None => None,
         Some(number) => Some(u32::try_from(number).map_err(|_| KafkaRestError::UnknownPartition)?),
@@ -82,6 +83,10 @@ pub(super) async fn produce(
             Outcomes { records, .. } => break records,
         }
     };
+    let forbidden = |outcome: &Result<Appended, RecordError>| {
+        outcome.as_ref().is_err_and(|refusal| refusal.code == RecordError::FORBIDDEN)
+    };
+    let status = if outcomes.iter().any(forbidden) { StatusCode::FORBIDDEN } else { StatusCode::OK };
     let offsets = outcomes
         .into_iter()
         .inspect(|outcome| {
@@ -91,17 +96,8 @@ pub(super) async fn produce(
         })
         .map(OffsetEntry::from)
         .collect();
-    Ok(json_reply(reply_type, &ProduceReply { offsets, key_schema_id: None, value_schema_id: None }))
-}
-
-/// A compressed body would be taken for broken JSON; better say what is wrong.
-fn refuse_encoding(call: &Call) -> Result<(), KafkaRestError> {
-    match call.headers.get(CONTENT_ENCODING) {
-        Some(encoding) if encoding != "identity" => {
-            Err(KafkaRestError::UnsupportedEncoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned()))
-        }
-        _ => Ok(()),
-    }
+    let reply = json_reply(reply_type, &ProduceReply { offsets, key_schema_id: None, value_schema_id: None });
+    Ok((status, reply).into_response())
 }
 
 /// Where each record of a request went, or why it did not.
@@ -123,7 +119,7 @@ async fn append_each(
         Ok(topic) => topic,
         Err(refusal) => return Ok(Outcomes { records: vec![Err(refusal); all], closed_meanwhile: false }),
     };
-    let limit = call.backend.settings.max_record_bytes;
+    let limit = call.backend.settings.record_limit(&topic.config);
     let mut taken = Vec::with_capacity(all);
     // The record's refusal, or `None` for the next of `taken`.
     let mut refusals = Vec::with_capacity(all);
@@ -158,8 +154,12 @@ async fn find_topic(call: &Call, topic: &str) -> Result<Result<TopicDescription,
         Ok(name) => name,
         Err(invalid) => return Ok(Err(RecordError::fatal(format!("Invalid topic: {invalid}")))),
     };
+    if !call.may(Right::Produce, &name) {
+        return Ok(Err(RecordError::forbidden(&name)));
+    }
     let settings = &call.backend.settings;
-    let config = settings.auto_create_topics.then(|| settings.topic_config(settings.default_partitions));
+    let create = settings.auto_create_topics && call.may(Right::Administer, &name);
+    let config = create.then(|| settings.topic_config(settings.default_partitions));
     match append::topic_or_create(&call.backend.log, &name, config).await {
         Ok(topic) => Ok(Ok(topic)),
         Err(LogError::UnknownTopic(_)) => Ok(Err(RecordError::unknown_topic(topic))),

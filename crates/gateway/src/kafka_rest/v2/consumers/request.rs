@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use pinflow_event::{Partition, TopicName, TopicPartition};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Deserializer};
@@ -21,22 +21,14 @@ pub(super) trait ConsumerBody: DeserializeOwned {
     fn unrecognized(&self) -> Option<&String>;
 }
 
-/// Refuses a body that says to be something else, or is encoded.
+/// Refuses a body that says to be something else.
 ///
 /// # Errors
-/// [`KafkaRestError::UnsupportedMediaType`], [`KafkaRestError::UnsupportedEncoding`].
+/// [`KafkaRestError::UnsupportedMediaType`].
 pub(super) fn check_content_type(call: &Call) -> Result<(), KafkaRestError> {
     let plain_json = call.backend.settings.accept_plain_json;
     match call.headers.get(CONTENT_TYPE) {
-        Some(given) if !media_type::is_control_type(given, plain_json) => {
-            return Err(KafkaRestError::UnsupportedMediaType);
-        }
-        _ => {}
-    }
-    match call.headers.get(CONTENT_ENCODING) {
-        Some(encoding) if encoding != "identity" => {
-            Err(KafkaRestError::UnsupportedEncoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned()))
-        }
+        Some(given) if !media_type::is_control_type(given, plain_json) => Err(KafkaRestError::UnsupportedMediaType),
         _ => Ok(()),
     }
 }
