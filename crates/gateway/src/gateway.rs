@@ -11,6 +11,7 @@ use axum::response::Response;
 use pinflow_access::Caller;
 use pinflow_event::Clock;
 use pinflow_log::EventLog;
+use tokio::sync::Mutex;
 
 use crate::dialect::{Backend, Call, Dialect, dialects};
 use crate::metrics::{DialectMetrics, InFlight, MetricsSnapshot};
@@ -37,7 +38,7 @@ impl Gateway {
     pub fn new(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>) -> Self {
         let request_ids = RequestIds::new(clock.now());
         let dialects = dialects().into_iter().map(|dialect| (dialect, Arc::default())).collect();
-        let backend = Arc::new(Backend { log, settings, clock });
+        let backend = Arc::new(Backend { log, settings, clock, administration: Mutex::default() });
         Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default() }))
     }
 

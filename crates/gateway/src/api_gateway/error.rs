@@ -56,6 +56,8 @@ impl ApiGatewayError {
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Body(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(_) | Self::Json(_) => StatusCode::BAD_REQUEST,
+            Self::Kinesis(KinesisError::AccessDenied(_)) => StatusCode::FORBIDDEN,
+            Self::Kinesis(KinesisError::ProvisionedThroughputExceeded { .. }) => StatusCode::TOO_MANY_REQUESTS,
             Self::Kinesis(refusal) => refusal.status(),
         }
     }

@@ -85,6 +85,7 @@ fn set(settings: &mut GatewaySettings, name: &str, value: &str) {
         "max_put_records" => settings.max_put_records = value.parse().unwrap(),
         "stage" => settings.stages.push(value.to_owned()),
         "allowed_origin" => settings.allowed_origin = Some(value.to_owned()).filter(|origin| origin != "none"),
+        "default_stream" => settings.default_stream = Some(value.parse().unwrap()),
         "home" => settings.home = Some(value.to_owned()),
         _ => panic!("no setting `{name}`"),
     }

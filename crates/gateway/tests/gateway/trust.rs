@@ -204,7 +204,7 @@ async fn an_overloaded_log_asks_clients_to_come_back() {
     );
 
     let reply = harness.put("/streams/s/record", RECORD_BODY).await;
-    assert_eq!(reply.status, 400);
+    assert_eq!(reply.status, 429);
     assert_eq!(reply.headers[RETRY_AFTER], "2");
     assert_eq!(
         reply.body,
