@@ -9,7 +9,7 @@ use pinflow_event::{Partition, Timestamp};
 use pinflow_log::TopicChange;
 
 use super::shard::{HashKey, ShardId, uniform_range};
-use super::shards::{PROPERTY, Shard, child_created, property};
+use super::shards::{NO_HASH_KEYS, PROPERTY, Shard, child_created, property};
 
 /// Splits and merges that are to be done together.
 #[derive(Debug)]
@@ -41,23 +41,35 @@ impl Resharding {
         self.add(vec![first, second], hash_keys)
     }
 
-    /// Makes `target` open shards of the same width. As in AWS a shard has two parents at most, so that there are shards in
+    /// Makes `target` open shards of the same width. As in AWS a shard has two parents at most, so that there may be shards in
     /// between which are closed as soon as they are made.
     pub(super) fn scale(&mut self, target: u32) {
-        let ranges = (0..target).map(|number| uniform_range(ShardId(Partition(number)), target));
-        for (first, _) in ranges.clone() {
-            let cut = self.open().find(|shard| shard.hash_keys.0 < first && shard.holds(first)).map(|shard| shard.id);
+        let firsts = self.scaled_firsts(target);
+        for first in &firsts {
+            let cut = self.open().find(|shard| shard.hash_keys.0 < *first && shard.holds(*first)).map(|shard| shard.id);
             if let Some(shard) = cut {
-                self.split(shard, first);
+                self.split(shard, *first);
             }
         }
-        for (first, last) in ranges {
-            let mut parts: Vec<_> =
-                self.open().filter(|shard| first <= shard.hash_keys.0 && shard.hash_keys.1 <= last).collect();
+        let lasts = firsts.iter().skip(1).map(|next| next - 1).chain([HashKey::MAX]);
+        for (first, last) in firsts.iter().zip(lasts) {
+            let mut parts: Vec<_> = self.open().filter(|shard| (*first..=last).contains(&shard.hash_keys.0)).collect();
             parts.sort_by_key(|shard| shard.hash_keys);
             let parts: Vec<ShardId> = parts.into_iter().map(|shard| shard.id).collect();
             parts.into_iter().reduce(|merged, part| self.merge(merged, part));
         }
+    }
+
+    /// Where `target` shards of the same width begin. Where a shard begins there but for a rounding it stays as it is.
+    fn scaled_firsts(&self, target: u32) -> Vec<HashKey> {
+        let rounding = HashKey::from(target).max(self.shards.len() as HashKey);
+        let exact = (0..target).map(|number| uniform_range(ShardId(Partition(number)), target).0);
+        exact
+            .map(|first| {
+                let there = self.open().map(|shard| shard.hash_keys.0).find(|there| there.abs_diff(first) < rounding);
+                there.unwrap_or(first)
+            })
+            .collect()
     }
 
     /// The change for the log.
@@ -72,7 +84,7 @@ impl Resharding {
 
     /// The open shards that have a range; those that Kafka clients added have none.
     fn open(&self) -> impl Iterator<Item = &Shard> {
-        self.shards.iter().filter(|shard| shard.is_open() && shard.hash_keys.0 < shard.hash_keys.1)
+        self.shards.iter().filter(|shard| shard.is_open() && shard.hash_keys != NO_HASH_KEYS)
     }
 
     fn close(&mut self, shard: ShardId) {
@@ -165,10 +177,17 @@ mod tests {
                 let mut topic = topic(from);
                 let shards = resharded(&mut topic, 1_700_000_001_000, |change| change.scale(to));
                 let mut open: Vec<_> =
-                    shards.iter().filter(|shard| shard.is_open()).map(|shard| shard.hash_keys).collect();
+                    shards.iter().filter(|shard| shard.is_open()).map(|shard| shard.hash_keys.0).collect();
                 open.sort_unstable();
-                let uniform: Vec<_> = (0..to).map(|number| uniform_range(ShardId(Partition(number)), to)).collect();
-                assert_eq!(open, uniform, "{from} to {to}");
+                let uniform = (0..to).map(|number| uniform_range(ShardId(Partition(number)), to).0);
+                assert_eq!(open.len(), to as usize);
+                assert!(
+                    open.iter().zip(uniform).all(|(is, wanted)| is.abs_diff(wanted) < 20),
+                    "{from} to {to}: {open:?}"
+                );
+                if to == 2 * from {
+                    assert_eq!(shards.len(), (from + to) as usize, "nothing is made in between");
+                }
                 if from == to {
                     assert!(topic.config.closed.is_empty());
                 }

@@ -13,6 +13,8 @@ use super::shard::{HashKey, ShardId, uniform_range, uniform_shard};
 
 /// The topic's property that holds the list.
 pub(super) const PROPERTY: &str = "kinesis.shards";
+/// The range of a partition that Kafka clients added later: only they write to it, and a shard that was made here is larger.
+pub(super) const NO_HASH_KEYS: (HashKey, HashKey) = (0, 0);
 
 /// One shard.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,11 +84,10 @@ impl Shards {
             let shard = shard.read(&shards, topic);
             shards.push(shard);
         }
-        // Partitions that Kafka clients added later hold no range of their own: only Kafka clients write to them.
         let known = u32::try_from(shards.len()).unwrap_or(u32::MAX);
         shards.extend((known..count).map(|number| Shard {
             id: ShardId(Partition(number)),
-            hash_keys: (0, 0),
+            hash_keys: NO_HASH_KEYS,
             parents: Vec::new(),
             opened: topic.created,
             created: topic.created,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use pinflow_access::Right;
-use pinflow_event::{Offset, TopicPartition};
+use pinflow_event::{Offset, Timestamp, TopicPartition};
 use pinflow_log::ReadLimit;
 use serde::{Deserialize, Serialize};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
 use super::arn;
 use super::constraint::{Constraints, TextRule};
@@ -62,7 +62,7 @@ pub(crate) struct Subscription {
     at: TopicPartition,
     next: Offset,
     begun: bool,
-    ends: Instant,
+    ends: Timestamp,
     over: bool,
 }
 
@@ -102,7 +102,7 @@ impl Kinesis {
         };
         let next = self.starting_offset(&stream, &shard, position).await?;
         let at = TopicPartition::new(name, id.0);
-        let ends = Instant::now() + LIFETIME;
+        let ends = self.backend.clock.now().plus(LIFETIME);
         Ok(Subscription { kinesis: self.clone(), at, next, begun: false, ends, over: false })
     }
 }
@@ -114,7 +114,7 @@ impl Subscription {
     /// # Errors
     /// [`KinesisError`], after which it is over.
     pub(crate) async fn next(&mut self) -> Option<Result<SubscriptionEvent, KinesisError>> {
-        if self.over || Instant::now() >= self.ends {
+        if self.over || self.kinesis.backend.clock.now() >= self.ends {
             return None;
         }
         let event = self.event().await;
@@ -123,13 +123,20 @@ impl Subscription {
     }
 
     async fn event(&mut self) -> Result<SubscriptionEvent, KinesisError> {
-        if self.begun {
-            let silent_until = self.ends.min(Instant::now() + SILENCE);
-            // Whatever ends the wait, also the end of the log, shows when the records are read.
-            drop(timeout_at(silent_until, self.kinesis.backend.log.wait_beyond(&self.at, self.next)).await);
-        }
+        let event = self.read().await?;
         // The first event is sent at once, so that the client knows that the subscription has begun.
-        self.begun = true;
+        let begins = !std::mem::replace(&mut self.begun, true);
+        if begins || self.over || !event.records.is_empty() {
+            return Ok(event);
+        }
+        let left = self.ends.since(self.kinesis.backend.clock.now());
+        // Whatever ends the wait, also the end of the log, shows when the records are read.
+        drop(timeout(left.min(SILENCE), self.kinesis.backend.log.wait_beyond(&self.at, self.next)).await);
+        self.read().await
+    }
+
+    /// The records that there are now.
+    async fn read(&mut self) -> Result<SubscriptionEvent, KinesisError> {
         let (stream, shard) = self.kinesis.stream_and_shard(&self.at.topic, ShardId(self.at.partition)).await?;
         let page = self.kinesis.page(&stream, &shard, self.next, PAGE).await?;
         self.next = page.next;
