@@ -162,7 +162,7 @@ impl Scalar for Blob {
 }
 
 fn what_is_wrong_with_base64(text: &str) -> String {
-    if text.len() % 4 != 0 {
+    if !text.len().is_multiple_of(4) {
         let length = text.len();
         return format!("Base64 encoded length is expected a multiple of 4 bytes but found: {length}");
     }
