@@ -32,6 +32,8 @@ pub struct GatewaySettings {
     pub stages: Vec<String>,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Bytes of memory that the bodies of all requests may take together, with what their records take while they are read.
+    pub max_body_bytes_at_once: usize,
     /// The largest record, bytes of key and value. It must not exceed what the log takes.
     pub max_record_bytes: usize,
     /// The most records of one `PutRecords` request.
@@ -65,6 +67,7 @@ impl Default for GatewaySettings {
             default_stream: None,
             stages: ["dev", "test", "prod", "production", "stage", "staging", "v1"].map(String::from).to_vec(),
             max_body_bytes: 10 * 1024 * 1024,
+            max_body_bytes_at_once: 64 * 1024 * 1024,
             max_record_bytes: 1024 * 1024,
             max_put_records: 500,
             accept_plain_json: false,

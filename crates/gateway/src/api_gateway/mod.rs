@@ -14,10 +14,11 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use axum::body::Body;
 use axum::extract::Query;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use bytes::Bytes;
+use pinflow_access::Right;
 use pinflow_event::{Timestamp, TopicName};
 
 use crate::dialect::{Call, Dialect};
@@ -87,6 +88,18 @@ impl Operation {
             _ => return None,
         })
     }
+
+    /// The right that it needs, and on which stream. A list shows what the caller has any right on.
+    fn needs(&self) -> Option<(Right, &str)> {
+        match self {
+            Self::ListStreams => None,
+            Self::CreateStream(stream) | Self::DeleteStream(stream) => Some((Right::Administer, stream)),
+            Self::PutRecord(stream) | Self::PutRecords(stream) => Some((Right::Produce, stream)),
+            Self::DescribeStream(stream) | Self::GetShardIterator(stream) | Self::GetRecords(stream) => {
+                Some((Right::Consume, stream))
+            }
+        }
+    }
 }
 
 #[async_trait]
@@ -131,6 +144,7 @@ async fn operate(call: &Call, body: Body) -> Result<Response, ApiGatewayError> {
     let operation = Resource::at(&call.path.segments(), call.backend.settings.default_stream.as_ref())
         .and_then(|resource| Operation::of(&call.method, resource))
         .ok_or(ApiGatewayError::MissingAuthenticationToken)?;
+    authorize(call, &operation)?;
     check_content(&call.headers)?;
     let body = call.read(body).await?;
     let kinesis = Kinesis::creating_streams(call);
@@ -169,13 +183,24 @@ async fn operate(call: &Call, body: Body) -> Result<Response, ApiGatewayError> {
     }
 }
 
+/// The API key comes first, as in API Gateway; then what its caller may do.
+fn authorize(call: &Call, operation: &Operation) -> Result<(), ApiGatewayError> {
+    if !call.caller.is_known() {
+        return Err(ApiGatewayError::Forbidden);
+    }
+    match operation.needs().map(|(right, stream)| (right, TopicName::new(stream))) {
+        Some((right, Ok(stream))) if !call.may(right, &stream) => Err(ApiGatewayError::AccessDenied),
+        // A text that is no name is refused for that, in the words of Kinesis.
+        _ => Ok(()),
+    }
+}
+
 /// No type is JSON; any other than JSON has no template.
 fn check_content(headers: &HeaderMap) -> Result<(), ApiGatewayError> {
     let essence =
         |value: &str| value.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json");
     let json = headers.get(CONTENT_TYPE).is_none_or(|value| value.to_str().is_ok_and(essence));
-    let plain = headers.get(CONTENT_ENCODING).is_none_or(|encoding| encoding == "identity");
-    if json && plain { Ok(()) } else { Err(ApiGatewayError::UnsupportedMediaType) }
+    if json { Ok(()) } else { Err(ApiGatewayError::UnsupportedMediaType) }
 }
 
 fn optional_json<'a, T: serde::Deserialize<'a>>(body: &'a Bytes) -> Result<Option<T>, ApiGatewayError> {

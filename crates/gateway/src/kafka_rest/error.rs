@@ -4,15 +4,19 @@
 
 use std::time::Duration;
 
-use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use pinflow_event::TopicName;
 use pinflow_log::LogError;
 use serde::Serialize;
 
 use super::media_type;
 use crate::body::BodyError;
 use crate::json::JsonError;
+
+/// How a browser or another client may say who it is.
+const CHALLENGE: &str = "Basic realm=\"pinflow\", charset=\"UTF-8\"";
 
 /// Why a whole request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -32,12 +36,17 @@ pub(crate) enum KafkaRestError {
     /// The body's type is not one of this path's.
     #[error("HTTP 415 Unsupported Media Type")]
     UnsupportedMediaType,
-    /// The body is encoded in a way that is not undone here.
-    #[error("HTTP 415 Unsupported Media Type: content encoding `{0}`; send the body as it is")]
-    UnsupportedEncoding(String),
+    /// Nobody who is known here sent the request.
+    #[error(
+        "Unauthorized: send `Authorization: Basic` with a user and password, or `X-Api-Key` with a key, that the access list has"
+    )]
+    Unauthorized,
+    /// The caller lacks the right to do this with a topic.
+    #[error("Not authorized to access topics: [{0}]")]
+    Forbidden(TopicName),
     /// The body is larger than allowed, or broke off.
     #[error("{0}")]
-    Body(#[from] BodyError),
+    Body(BodyError),
     /// The body is not JSON of the right shape.
     #[error("{0}")]
     Json(#[from] JsonError),
@@ -80,14 +89,17 @@ impl KafkaRestError {
     /// The five-digit code, or the status where there is none.
     pub(crate) fn code(&self) -> u32 {
         match self {
-            Self::BadRequest(_) | Self::Json(_) | Self::Body(BodyError::Broken(_)) => 400,
+            Self::BadRequest(_) | Self::Json(_) | Self::Body(BodyError::Broken(_) | BodyError::NotGzip(_)) => 400,
             Self::NoSuchPath => 404,
             Self::MethodNotAllowed { .. } => 405,
             Self::NotAcceptable => 406,
+            Self::Body(BodyError::TimedOut) => 408,
             Self::Body(BodyError::TooLarge { .. }) => 413,
-            Self::UnsupportedMediaType | Self::UnsupportedEncoding(_) => 415,
+            Self::UnsupportedMediaType | Self::Body(BodyError::UnknownEncoding(_)) => 415,
             Self::UnrecognizedField(_) | Self::Constraint(_) => 422,
-            Self::RateLimited { .. } => 429,
+            Self::RateLimited { .. } | Self::Body(BodyError::Overloaded) => 429,
+            Self::Unauthorized => 40101,
+            Self::Forbidden(_) => 40301,
             Self::UnknownPartition => 40402,
             Self::UnknownTopic => 40403,
             Self::NoSchemaRegistry => 42206,
@@ -115,6 +127,9 @@ impl KafkaRestError {
             Self::MethodNotAllowed { allow } => {
                 response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
             }
+            Self::Unauthorized => {
+                response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+            }
             Self::RateLimited { retry_after } => {
                 let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -131,8 +146,18 @@ impl KafkaRestError {
             | Self::MethodNotAllowed { .. }
             | Self::NotAcceptable
             | Self::UnsupportedMediaType
-            | Self::UnsupportedEncoding(_) => media_type::wished_error_type(request.get(ACCEPT)),
+            | Self::Unauthorized
+            | Self::Body(BodyError::UnknownEncoding(_)) => media_type::wished_error_type(request.get(ACCEPT)),
             _ => media_type::V2,
+        }
+    }
+}
+
+impl From<BodyError> for KafkaRestError {
+    fn from(failure: BodyError) -> Self {
+        match failure {
+            BodyError::Overloaded => Self::RateLimited { retry_after: BodyError::RETRY_AFTER },
+            failure => Self::Body(failure),
         }
     }
 }
@@ -151,13 +176,16 @@ impl From<LogError> for KafkaRestError {
 /// Why one record of a request is not in the log, while the others may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RecordError {
-    /// 50002 or 50003.
+    /// 40301, 50002 or 50003.
     pub(crate) code: u32,
     /// In Kafka's words.
     pub(crate) message: String,
 }
 
 impl RecordError {
+    /// The code of [`RecordError::forbidden`], which the reply's status follows.
+    pub(crate) const FORBIDDEN: u32 = 40301;
+
     /// A Kafka error that will come again.
     pub(crate) fn fatal(message: impl Into<String>) -> Self {
         Self { code: 50002, message: message.into() }
@@ -166,6 +194,11 @@ impl RecordError {
     /// A Kafka error that may go away.
     pub(crate) fn retriable(message: impl Into<String>) -> Self {
         Self { code: 50003, message: message.into() }
+    }
+
+    /// The caller lacks the right to produce to the topic.
+    pub(crate) fn forbidden(topic: &TopicName) -> Self {
+        Self { code: Self::FORBIDDEN, message: KafkaRestError::Forbidden(topic.clone()).to_string() }
     }
 
     /// There is no such topic. The original says so after a minute; the words are kept, the wait is not.

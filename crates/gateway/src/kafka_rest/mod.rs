@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use crate::dialect::{Call, Dialect};
+use error::KafkaRestError;
 use partitioner::StickyPartitioner;
 
 /// Kafka REST. It claims every request that no other dialect does, and so gives unknown paths their 404.
@@ -32,7 +33,11 @@ impl Dialect for KafkaRest {
     }
 
     async fn answer(&self, call: &Call, body: Body) -> Response {
-        v2::answer(&self.sticky, call, body).await.unwrap_or_else(|refusal| {
+        let answer = match call.caller.is_known() {
+            true => v2::answer(&self.sticky, call, body).await,
+            false => Err(KafkaRestError::Unauthorized),
+        };
+        answer.unwrap_or_else(|refusal| {
             call.metrics.refuse(refusal.code());
             if refusal.status().is_server_error() {
                 // Whoever failed has logged it once; here it is said for each request.

@@ -19,7 +19,7 @@ use serde::ser::{Serialize, Serializer};
 
 /// The most values that a list or a map of a request may hold, far beyond what any operation takes: it bounds the memory that
 /// a body of empty values takes.
-const LONGEST: usize = 100_000;
+const LONGEST: usize = 20_000;
 const NO_LIST: &str = "Start of list found where not expected";
 const NO_STRUCTURE: &str = "Start of structure or map found where not expected.";
 

@@ -3,9 +3,9 @@
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use pinflow_access::sigv4::SignatureError;
 use serde_json::{Value, json};
 
-use super::authentication::Unauthenticated;
 use super::format::Format;
 use crate::body::BodyError;
 use crate::kinesis::KinesisError;
@@ -35,7 +35,7 @@ pub(super) enum Refusal {
     UnknownOperation,
     /// Its signature is missing or wrong.
     #[error(transparent)]
-    Unauthenticated(#[from] Unauthenticated),
+    Unauthenticated(#[from] SignatureError),
     /// Its body is too large, or broke off.
     #[error(transparent)]
     Body(#[from] BodyError),
@@ -50,11 +50,12 @@ impl Refusal {
         match self {
             Self::NoOperation => "AccessDeniedException",
             Self::NoFormat | Self::UnknownOperation | Self::PlainJson { parsed: true } => "UnknownOperationException",
-            Self::NotParsed | Self::Body(BodyError::Broken(_)) | Self::PlainJson { parsed: false } => {
-                "SerializationException"
-            }
+            Self::NotParsed | Self::PlainJson { parsed: false } => "SerializationException",
             Self::Unauthenticated(refusal) => refusal.kind(),
             Self::Body(BodyError::TooLarge { .. }) => "RequestEntityTooLargeException",
+            Self::Body(BodyError::Overloaded) => "ProvisionedThroughputExceededException",
+            Self::Body(BodyError::TimedOut) => "RequestTimeoutException",
+            Self::Body(_) => "SerializationException",
             Self::Operation(refusal) => refusal.kind(),
         }
     }
@@ -87,7 +88,12 @@ impl Refusal {
         }
         *response.status_mut() = self.status();
         response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(kind));
-        if let Self::Operation(KinesisError::ProvisionedThroughputExceeded { retry_after, .. }) = self {
+        let retry_after = match self {
+            Self::Operation(KinesisError::ProvisionedThroughputExceeded { retry_after, .. }) => Some(retry_after),
+            Self::Body(BodyError::Overloaded) => Some(BodyError::RETRY_AFTER),
+            _ => None,
+        };
+        if let Some(retry_after) = retry_after {
             let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

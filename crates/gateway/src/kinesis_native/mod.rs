@@ -86,7 +86,9 @@ async fn operate(call: &Call, format: Option<Format>, body: Body) -> Result<Resp
     let target = call.headers.get(TARGET).and_then(|target| target.to_str().ok()).unwrap_or_default();
     let target = Target::parse(target);
     let operation = target.operation().ok_or(Refusal::UnknownOperation);
-    let body = call.read(body).await?;
+    // A signature covers the body as it was sent.
+    let sent = call.read_encoded(body).await?;
+    let body = call.decoded(sent.clone())?;
     if body.is_empty() {
         return Err(operation.err().unwrap_or(Refusal::NotParsed));
     }
@@ -98,7 +100,7 @@ async fn operate(call: &Call, format: Option<Format>, body: Body) -> Result<Resp
             false => Refusal::NoOperation,
         });
     };
-    let authenticated = operation.and_then(|operation| Ok((operation, authentication::authenticate(call)?)));
+    let authenticated = operation.and_then(|operation| Ok((operation, authentication::authenticate(call, &sent)?)));
     let (operation, caller) = authenticated.map_err(|refusal| {
         // The body comes first, but on the way of good requests it is parsed once, by the operation.
         if format.is_structure(&body) { refusal } else { Refusal::NotParsed }

@@ -1,12 +1,15 @@
 //! The gateway as its clients see it.
 #![allow(clippy::unwrap_used)]
 
+mod access;
 mod harness;
+mod kinesis_access;
 mod kinesis_cbor;
 mod kinesis_client;
 mod kinesis_resharding;
 mod kinesis_subscription;
 mod kinesis_validation;
+mod load;
 mod random_bodies;
 mod reading;
 mod transcript;

@@ -4,8 +4,10 @@
 //! why in their entries.
 
 use axum::body::Body;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use pinflow_access::Right;
 use pinflow_event::{NewRecord, Offset, Partition, TopicName};
 use pinflow_log::{Appended, LogError, TopicDescription};
 use serde::Serialize;
@@ -57,7 +59,6 @@ pub(super) async fn produce(
     let format = media_type::embedded_format(call.headers.get(CONTENT_TYPE), plain_json)
         .ok_or(KafkaRestError::UnsupportedMediaType)?;
     let reply_type = super::reply_type(call)?;
-    refuse_encoding(call)?;
     let path_partition = match partition {
         None => None,
         Some(number) => Some(u32::try_from(number).map_err(|_| KafkaRestError::UnknownPartition)?),
@@ -71,6 +72,10 @@ pub(super) async fn produce(
         record.partition = record.partition.or(path_partition);
     }
     let outcomes = append_each(sticky, call, topic, records).await?;
+    let forbidden = |outcome: &Result<Appended, RecordError>| {
+        outcome.as_ref().is_err_and(|refusal| refusal.code == RecordError::FORBIDDEN)
+    };
+    let status = if outcomes.iter().any(forbidden) { StatusCode::FORBIDDEN } else { StatusCode::OK };
     let offsets = outcomes
         .into_iter()
         .inspect(|outcome| {
@@ -80,17 +85,8 @@ pub(super) async fn produce(
         })
         .map(OffsetEntry::from)
         .collect();
-    Ok(json_reply(reply_type, &ProduceReply { offsets, key_schema_id: None, value_schema_id: None }))
-}
-
-/// A compressed body would be taken for broken JSON; better say what is wrong.
-fn refuse_encoding(call: &Call) -> Result<(), KafkaRestError> {
-    match call.headers.get(CONTENT_ENCODING) {
-        Some(encoding) if encoding != "identity" => {
-            Err(KafkaRestError::UnsupportedEncoding(String::from_utf8_lossy(encoding.as_bytes()).into_owned()))
-        }
-        _ => Ok(()),
-    }
+    let reply = json_reply(reply_type, &ProduceReply { offsets, key_schema_id: None, value_schema_id: None });
+    Ok((status, reply).into_response())
 }
 
 /// Appends what can be appended, in one call, and says for each record where it went or why it did not.
@@ -140,8 +136,12 @@ async fn find_topic(call: &Call, topic: &str) -> Result<Result<TopicDescription,
         Ok(name) => name,
         Err(invalid) => return Ok(Err(RecordError::fatal(format!("Invalid topic: {invalid}")))),
     };
+    if !call.may(Right::Produce, &name) {
+        return Ok(Err(RecordError::forbidden(&name)));
+    }
     let settings = &call.backend.settings;
-    let config = settings.auto_create_topics.then(|| settings.topic_config(settings.default_partitions));
+    let create = settings.auto_create_topics && call.may(Right::Administer, &name);
+    let config = create.then(|| settings.topic_config(settings.default_partitions));
     match append::topic_or_create(&call.backend.log, &name, config).await {
         Ok(topic) => Ok(Ok(topic)),
         Err(LogError::UnknownTopic(_)) => Ok(Err(RecordError::unknown_topic(topic))),
