@@ -10,18 +10,20 @@ use axum::response::Response;
 use pinflow_access::{Access, Caller, Right};
 use pinflow_event::{Clock, TopicName};
 use pinflow_log::EventLog;
+use tokio::sync::Mutex;
 
 use crate::GatewaySettings;
 use crate::api_gateway::ApiGateway;
 use crate::body::{self, BodyBudget, BodyError, BodyShare, Encoding};
 use crate::kafka_rest::KafkaRest;
+use crate::kinesis_native::KinesisNative;
 use crate::metrics::DialectMetrics;
 use crate::path::RequestPath;
 use crate::request_id::RequestId;
 
 /// All dialects. A request goes to the first that claims it; the last claims everything.
 pub(crate) fn dialects(backend: &Backend) -> Vec<Box<dyn Dialect>> {
-    vec![Box::new(ApiGateway), Box::new(KafkaRest::new(backend))]
+    vec![Box::new(KinesisNative), Box::new(ApiGateway), Box::new(KafkaRest::new(backend))]
 }
 
 /// An HTTP protocol that existing clients speak.
@@ -43,6 +45,8 @@ pub(crate) struct Backend {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) settings: GatewaySettings,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Held while what is kept of a topic is read, changed and written, so that no change is lost.
+    pub(crate) administration: Mutex<()>,
     /// Who may use the gateway.
     pub(crate) access: Access,
     /// What the bodies of all requests may take.

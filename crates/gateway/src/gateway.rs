@@ -12,6 +12,7 @@ use axum::response::Response;
 use pinflow_access::{Access, Caller};
 use pinflow_event::Clock;
 use pinflow_log::EventLog;
+use tokio::sync::Mutex;
 
 use crate::body::{BodyBudget, BodyShare};
 use crate::dialect::{Backend, Call, Dialect, dialects};
@@ -45,7 +46,8 @@ impl Gateway {
     pub fn guarded(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>, access: Access) -> Self {
         let request_ids = RequestIds::new(clock.now());
         let bodies = BodyBudget::new(settings.max_body_bytes_at_once);
-        let backend = Arc::new(Backend { log, settings, clock, access, bodies });
+        let administration = Mutex::default();
+        let backend = Arc::new(Backend { log, settings, clock, access, bodies, administration });
         let dialects = dialects(&backend).into_iter().map(|dialect| (dialect, Arc::default())).collect();
         Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default() }))
     }

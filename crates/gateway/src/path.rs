@@ -6,7 +6,7 @@
 use std::fmt;
 
 /// The segments that a dialect's own path begins with.
-const ROOTS: [&str; 5] = ["topics", "streams", "consumers", "brokers", "v3"];
+const ROOTS: [&str; 7] = ["topics", "streams", "consumers", "brokers", "v3", "record", "records"];
 
 /// The decoded segments of a path, and the stage that stood before them.
 #[derive(Clone, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use pinflow_log::TopicConfig;
 pub struct GatewaySettings {
     /// A record for an unknown topic makes the topic (Kafka's `auto.create.topics.enable`).
     pub auto_create_topics: bool,
-    /// A record for an unknown stream makes the stream. Kinesis itself refuses such a record.
+    /// A record for an unknown stream makes the stream over the API Gateway dialect. Kinesis itself refuses such a record, and so
+    /// does the native dialect in any case.
     pub auto_create_streams: bool,
     /// The partitions of a topic that a record over Kafka REST made.
     pub default_partitions: u32,
@@ -23,6 +24,10 @@ pub struct GatewaySettings {
     pub retention_age: Option<Duration>,
     /// How many bytes a partition of a topic made here keeps; `None` is all.
     pub retention_bytes: Option<u64>,
+    /// How long a stream made over a Kinesis dialect keeps its records; `None` is for ever. Kinesis has a day.
+    pub stream_retention_age: Option<Duration>,
+    /// The stream that `POST /record` and `POST /records` of the API Gateway dialect write to; `None` where there are no such paths.
+    pub default_stream: Option<TopicName>,
     /// First path segments that are stages of an API gateway: they are dropped where a dialect's own path follows.
     pub stages: Vec<String>,
     /// The largest request body, in bytes.
@@ -73,6 +78,8 @@ impl Default for GatewaySettings {
             max_shards: 1_000,
             retention_age: TopicConfig::default().retention_age,
             retention_bytes: TopicConfig::default().retention_bytes,
+            stream_retention_age: Some(Duration::from_secs(24 * 3600)),
+            default_stream: None,
             stages: ["dev", "test", "prod", "production", "stage", "staging", "v1"].map(String::from).to_vec(),
             max_body_bytes: 10 * 1024 * 1024,
             max_body_bytes_at_once: 64 * 1024 * 1024,
@@ -113,5 +120,10 @@ impl GatewaySettings {
             retention_bytes: self.retention_bytes,
             ..TopicConfig::default()
         }
+    }
+
+    /// How a stream with that many shards is made.
+    pub(crate) fn stream_config(&self, shards: u32) -> TopicConfig {
+        TopicConfig { retention_age: self.stream_retention_age, ..self.topic_config(shards) }
     }
 }

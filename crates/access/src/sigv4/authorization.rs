@@ -35,7 +35,7 @@ impl Authorization {
                 "Found both '{ALGORITHM}' as a query-string param and 'Authorization' as HTTP header."
             ))),
             (None, true) => Self::of_query(query),
-            (Some(header), false) if header.trim().starts_with("AWS4-") => Self::of_header(header.trim(), request),
+            (Some(header), false) if !is_of_another_scheme(&header) => Self::of_header(header.trim(), request),
             (_, false) => Err(SignatureError::MissingAuthenticationToken),
         }
     }
@@ -86,6 +86,12 @@ impl Authorization {
         }
         Ok(Self { algorithm, credential, signed_headers, signature, date, expires: query.remove("X-Amz-Expires") })
     }
+}
+
+/// Whether a header has a credential of another kind; anything else is a signature that lacks something.
+fn is_of_another_scheme(header: &str) -> bool {
+    let scheme = header.trim().split(' ').next().unwrap_or_default();
+    scheme.eq_ignore_ascii_case("basic") || scheme.eq_ignore_ascii_case("bearer")
 }
 
 fn names(list: &str) -> Vec<String> {
