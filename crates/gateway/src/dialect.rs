@@ -15,7 +15,7 @@ use crate::GatewaySettings;
 use crate::api_gateway::ApiGateway;
 use crate::body::{self, BodyError};
 use crate::kafka_rest::KafkaRest;
-use crate::metrics::DialectMetrics;
+use crate::metrics::RequestMetrics;
 use crate::path::RequestPath;
 use crate::request_id::RequestId;
 
@@ -56,8 +56,8 @@ pub(crate) struct Call {
     /// Who sent it.
     pub(crate) caller: Caller,
     pub(crate) backend: Arc<Backend>,
-    /// The counters of the dialect that answers.
-    pub(crate) metrics: Arc<DialectMetrics>,
+    /// What the request counts.
+    pub(crate) metrics: Arc<RequestMetrics>,
 }
 
 impl Call {

@@ -11,6 +11,7 @@ mod api_gateway;
 mod append;
 mod body;
 mod dialect;
+mod exchange;
 mod gateway;
 mod json;
 mod kafka_rest;
@@ -18,8 +19,10 @@ mod kinesis;
 mod metrics;
 mod path;
 mod request_id;
+mod request_log;
 mod settings;
 
 pub use gateway::Gateway;
 pub use metrics::{DialectCounts, MetricsSnapshot};
+pub use request_log::{RequestLog, TARGET as REQUEST_LOG_TARGET};
 pub use settings::GatewaySettings;

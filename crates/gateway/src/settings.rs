@@ -6,6 +6,8 @@ use std::time::Duration;
 use pinflow_event::TopicName;
 use pinflow_log::TopicConfig;
 
+use crate::request_log::RequestLog;
+
 /// Settings of a [`Gateway`](crate::Gateway).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewaySettings {
@@ -44,6 +46,8 @@ pub struct GatewaySettings {
     pub kept_topics: BTreeSet<TopicName>,
     /// Where `GET /` sends who asks for HTML, as in `/dashboard`. `None` answers `{}` to everyone.
     pub home: Option<String>,
+    /// Which requests the request log has a line for.
+    pub request_log: RequestLog,
 }
 
 impl Default for GatewaySettings {
@@ -66,6 +70,7 @@ impl Default for GatewaySettings {
             account_id: "000000000000".to_owned(),
             kept_topics: BTreeSet::new(),
             home: None,
+            request_log: RequestLog::default(),
         }
     }
 }

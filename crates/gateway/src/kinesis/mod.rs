@@ -18,7 +18,7 @@ use pinflow_event::TopicName;
 use pinflow_log::{LogError, TopicDescription};
 
 use crate::dialect::{Backend, Call};
-use crate::metrics::DialectMetrics;
+use crate::metrics::RequestMetrics;
 
 pub(crate) use error::KinesisError;
 pub(crate) use get::GetShardIterator;
@@ -29,7 +29,7 @@ pub(crate) use streams::ListStreams;
 #[derive(Debug)]
 pub(crate) struct Kinesis {
     backend: Arc<Backend>,
-    metrics: Arc<DialectMetrics>,
+    metrics: Arc<RequestMetrics>,
 }
 
 impl Kinesis {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod harness;
+mod observation;
 mod random_bodies;
 mod reading;
 mod transcript;

@@ -15,6 +15,7 @@
 mod backlog;
 mod batches;
 mod committer;
+mod counts;
 mod disk;
 mod encoding;
 mod event_log;

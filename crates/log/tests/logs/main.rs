@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod contract;
+mod counting;
 mod crashes;
 mod damage;
 mod faults;
