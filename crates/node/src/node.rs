@@ -72,7 +72,8 @@ impl Node {
             stages: Arc::clone(&stages),
             gateway: gateway.clone(),
             scheduler: scheduler.clone(),
-            started_ms: clock.now().as_millis(),
+            started: clock.now(),
+            closing: signals.closing.clone(),
             urls: Arc::new(Mutex::default()),
         });
         let dashboard = Dashboard::new(
@@ -127,8 +128,8 @@ impl Node {
             .local_addr()
             .map_err(|source| NodeError::Listen { address: self.stages.config.host.to_string(), source })?;
         let url: Url = format!("http://{address}/").parse().expect("an address and a port make a URL");
-        let log = Arc::clone(&self.stages.log);
-        let router = server::router(&self.gateway, &self.dashboard, log, self.signals.closing.clone());
+        let view = Arc::clone(&self.view);
+        let router = server::router(&self.gateway, &self.dashboard, view, self.signals.closing.clone());
         self.serving.spawn(server::serve(listener, router, self.signals.closing.clone()));
         self.view.urls.lock().expect("nobody panics while changing the addresses").push(url.to_string());
         self.stages.folder.publish(&url)?;

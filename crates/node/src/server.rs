@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -21,7 +22,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::NodeConfig;
 use crate::error::NodeError;
+use crate::operations;
 use crate::tail::{TailFrom, tail};
+use crate::view::View;
 
 /// How many ports are tried where the wished one is taken.
 const PORTS_TRIED: u16 = 100;
@@ -59,20 +62,16 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, stop: Cancellat
     }
 }
 
-/// All routes: the dashboard's and the tail's, and the gateway's as their fallback.
-pub(crate) fn router(
-    gateway: &Gateway,
-    dashboard: &Dashboard,
-    log: std::sync::Arc<dyn EventLog>,
-    stop: CancellationToken,
-) -> Router {
+/// All routes: the dashboard's, the tail's and those of operations, and the gateway's as their fallback.
+pub(crate) fn router(gateway: &Gateway, dashboard: &Dashboard, view: Arc<View>, stop: CancellationToken) -> Router {
+    let log = Arc::clone(&view.stages.log);
     let tails = Router::new().route("/api/tail/{topic}", get(tail_topic)).with_state(Tails { log, stop });
-    Router::new().merge(dashboard.router()).merge(tails).merge(gateway.router())
+    Router::new().merge(dashboard.router()).merge(tails).merge(operations::router(view)).merge(gateway.router())
 }
 
 #[derive(Clone)]
 struct Tails {
-    log: std::sync::Arc<dyn EventLog>,
+    log: Arc<dyn EventLog>,
     stop: CancellationToken,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pinflow_node::NodeConfig;
+use pinflow_node::{NodeConfig, RequestLog};
 use pinflow_pipeline::Pipeline;
 use url::Url;
 
@@ -68,6 +68,11 @@ impl Settings {
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.node.data
+    }
+
+    /// Which requests have a line in the log.
+    pub fn request_log(&self) -> RequestLog {
+        self.node.gateway.request_log
     }
 
     /// The configuration of a node that runs `pipeline`.

@@ -1,0 +1,59 @@
+//! What supervisors and monitors ask: `/healthz`, `/readyz`, `/metrics`. All of it is open to everyone, and shows no event.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+
+use crate::health::Part;
+use crate::metrics::{self, Observation};
+use crate::view::View;
+
+/// The routes. They have no fallback.
+pub(crate) fn router(view: Arc<View>) -> Router {
+    Router::new()
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(scrape))
+        .with_state(view)
+}
+
+#[derive(Serialize)]
+struct Alive {
+    status: &'static str,
+}
+
+/// The process lives: whoever reads this has had an answer.
+async fn healthz() -> Response {
+    fresh(Json(Alive { status: "alive" }))
+}
+
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    parts: Vec<Part>,
+}
+
+/// 200 while every part does its work, 503 where one does not.
+async fn readyz(State(view): State<Arc<View>>) -> Response {
+    let parts = view.parts();
+    let ready = parts.iter().all(|part| part.ready);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    fresh((status, Json(Readiness { ready, parts })))
+}
+
+async fn scrape(State(view): State<Arc<View>>) -> Response {
+    let text = metrics::text(Observation::make(&view).await);
+    fresh(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
+}
+
+/// A reply that nobody may keep.
+fn fresh(reply: impl IntoResponse) -> Response {
+    let mut response = reply.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
