@@ -1,0 +1,170 @@
+//! Holds what was really said to the document. For tests: a reply that the document does not have fails them.
+
+use serde_json::{Map, Value};
+
+use crate::Document;
+
+/// A request and its reply.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange<'a> {
+    /// The method, in capitals.
+    pub method: &'a str,
+    /// The path without a stage and without a query.
+    pub path: &'a str,
+    /// The request's content type and body.
+    pub request: (Option<&'a str>, &'a [u8]),
+    /// The status of the reply.
+    pub status: u16,
+    /// The reply's content type and body.
+    pub reply: (Option<&'a str>, &'a [u8]),
+}
+
+impl Document {
+    /// Whether the document has the exchange's operation, its reply and, where the reply is a success, its request.
+    ///
+    /// # Errors
+    /// What the document does not have.
+    pub fn check(&self, exchange: &Exchange<'_>) -> Result<(), String> {
+        let Exchange { method, path, status, .. } = exchange;
+        let operation = self.find(method, path).ok_or_else(|| format!("no operation for {method} {path}"))?;
+        let within = |why: String| format!("{method} {path} -> {status}: {why}");
+        let reply = &operation["responses"][status.to_string()];
+        if reply.is_null() {
+            return Err(within("the status is not in the document".to_owned()));
+        }
+        self.check_body(&reply["content"], exchange.reply).map_err(within)?;
+        if !(200..300).contains(status) {
+            return Ok(());
+        }
+        let body = &operation["requestBody"];
+        let blank = exchange.request.1.is_empty();
+        match (blank, body["required"].as_bool()) {
+            (true, Some(true)) => Err(within("the document wants a body".to_owned())),
+            (true, _) => Ok(()),
+            (false, _) => {
+                self.check_body(&body["content"], exchange.request).map_err(|why| within(format!("request: {why}")))
+            }
+        }
+    }
+
+    /// The operation of a path: fixed segments go before parameters.
+    fn find(&self, method: &str, path: &str) -> Option<&Value> {
+        let method = if method == "HEAD" { "get".to_owned() } else { method.to_ascii_lowercase() };
+        let paths = self.json()["paths"].as_object()?;
+        let fits = |template: &str| {
+            let (mut given, mut wanted) =
+                (path.split('/').filter(|s| !s.is_empty()), template.split('/').skip(1).filter(|s| !s.is_empty()));
+            loop {
+                match (given.next(), wanted.next()) {
+                    (None, None) => return true,
+                    (Some(given), Some(wanted)) if wanted.starts_with('{') || given == wanted => {}
+                    _ => return false,
+                }
+            }
+        };
+        let fitting = paths.iter().filter(|(template, item)| fits(template) && !item[&method].is_null());
+        fitting.min_by_key(|(template, _)| template.matches('{').count()).map(|(_, item)| &item[&method])
+    }
+
+    fn check_body(&self, content: &Value, (media_type, body): (Option<&str>, &[u8])) -> Result<(), String> {
+        let Some(content) = content.as_object() else {
+            return if body.is_empty() { Ok(()) } else { Err("there should be no body".to_owned()) };
+        };
+        let essence = media_type.unwrap_or("application/json").split(';').next().unwrap_or_default().trim();
+        let documented =
+            content.get(essence).ok_or_else(|| format!("the media type `{essence}` is not in the document"))?;
+        if !essence.ends_with("json") || body.is_empty() {
+            return Ok(());
+        }
+        let value = serde_json::from_slice(body).map_err(|error| format!("no JSON: {error}"))?;
+        self.check_value(&documented["schema"], &value, "$")
+    }
+
+    /// Checks a value against a schema of the words that [`schema`](crate::schema) has.
+    fn check_value(&self, schema: &Value, value: &Value, at: &str) -> Result<(), String> {
+        let none = Map::new();
+        for (word, rule) in schema.as_object().unwrap_or(&none) {
+            let holds = match word.as_str() {
+                "$ref" => {
+                    let target = self.json().pointer(rule.as_str().unwrap_or_default().trim_start_matches('#'));
+                    self.check_value(target.ok_or_else(|| format!("there is no {rule}"))?, value, at)?;
+                    true
+                }
+                "anyOf" => {
+                    let rules = rule.as_array().map(Vec::as_slice).unwrap_or_default();
+                    let tries: Vec<_> = rules.iter().map(|rule| self.check_value(rule, value, at)).collect();
+                    if tries.iter().all(Result::is_err) {
+                        let reasons: Vec<String> = tries.into_iter().filter_map(Result::err).collect();
+                        return Err(reasons.join(", nor: "));
+                    }
+                    true
+                }
+                "not" => self.check_value(rule, value, at).is_err(),
+                "type" => is_of_type(value, rule),
+                "enum" => rule.as_array().is_some_and(|values| values.contains(value)),
+                "const" => rule == value,
+                "minimum" => value.as_f64() >= rule.as_f64(),
+                "maximum" => value.as_f64() <= rule.as_f64(),
+                "minItems" => value.as_array().map(Vec::len) >= size(rule),
+                "maxItems" => value.as_array().map(Vec::len) <= size(rule),
+                "minLength" => value.as_str().map(|text| text.chars().count()) >= size(rule),
+                "maxLength" => value.as_str().map(|text| text.chars().count()) <= size(rule),
+                "items" => {
+                    for (index, element) in value.as_array().into_iter().flatten().enumerate() {
+                        self.check_value(rule, element, &format!("{at}[{index}]"))?;
+                    }
+                    true
+                }
+                "properties" | "required" | "additionalProperties" => self.check_members(schema, word, value, at)?,
+                // Expressions are for those who make requests; the router has its own tests.
+                "pattern" | "contentEncoding" | "description" => true,
+                unknown => return Err(format!("the schema at {at} has the word `{unknown}`, which is not checked")),
+            };
+            if !holds {
+                return Err(format!("{at} is {value}, which breaks `{word}: {rule}`"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_members(&self, schema: &Value, word: &str, value: &Value, at: &str) -> Result<bool, String> {
+        let Some(members) = value.as_object() else { return Ok(true) };
+        let rule = &schema[word];
+        if word == "required" {
+            return Ok(rule
+                .as_array()
+                .into_iter()
+                .flatten()
+                .all(|name| members.contains_key(name.as_str().unwrap_or_default())));
+        }
+        for (name, member) in members {
+            let known = &schema["properties"][name];
+            let rule = if word == "properties" { known } else { rule };
+            if word == "additionalProperties" && !known.is_null() || rule.is_null() {
+                continue;
+            }
+            if *rule == Value::Bool(false) {
+                return Err(format!("{at} has the member `{name}`, which is not in the document"));
+            }
+            self.check_value(rule, member, &format!("{at}.{name}"))?;
+        }
+        Ok(true)
+    }
+}
+
+fn size(rule: &Value) -> Option<usize> {
+    rule.as_u64().and_then(|size| usize::try_from(size).ok())
+}
+
+fn is_of_type(value: &Value, name: &Value) -> bool {
+    match name.as_str() {
+        Some("null") => value.is_null(),
+        Some("boolean") => value.is_boolean(),
+        Some("integer") => value.is_i64() || value.is_u64(),
+        Some("number") => value.is_number(),
+        Some("string") => value.is_string(),
+        Some("array") => value.is_array(),
+        Some("object") => value.is_object(),
+        _ => false,
+    }
+}
