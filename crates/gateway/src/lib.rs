@@ -17,6 +17,7 @@ mod json;
 mod kafka_rest;
 mod kinesis;
 mod metrics;
+pub mod openapi;
 mod path;
 mod request_id;
 mod request_log;

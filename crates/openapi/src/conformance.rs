@@ -76,8 +76,12 @@ impl Document {
         if !essence.ends_with("json") || body.is_empty() {
             return Ok(());
         }
-        let value = serde_json::from_slice(body).map_err(|error| format!("no JSON: {error}"))?;
-        self.check_value(&documented["schema"], &value, "$")
+        match serde_json::from_slice(body) {
+            Ok(value) => self.check_value(&documented["schema"], &value, "$"),
+            // JSON has numbers that a reader of it need not hold; a router that stores bytes takes them.
+            Err(error) if error.to_string().starts_with("number out of range") => Ok(()),
+            Err(error) => Err(format!("no JSON: {error}")),
+        }
     }
 
     /// Checks a value against a schema of the words that [`schema`](crate::schema) has.

@@ -10,6 +10,11 @@ pub fn any() -> Schema {
     json!({})
 }
 
+/// Any value but null.
+pub fn not_null() -> Schema {
+    json!({ "not": { "type": "null" } })
+}
+
 /// Any text.
 pub fn text() -> Schema {
     json!({ "type": "string" })

@@ -4,6 +4,7 @@
 
 mod cors;
 mod error;
+mod openapi;
 mod put_body;
 mod reply;
 mod stream_body;
@@ -24,6 +25,8 @@ use crate::json;
 use crate::kinesis::{GetShardIterator, Kinesis, ListStreams};
 use error::ApiGatewayError;
 use reply::json_reply;
+
+pub(crate) use openapi::api;
 
 /// The API Gateway dialect.
 #[derive(Debug)]

@@ -3,6 +3,7 @@
 
 mod harness;
 mod observation;
+mod openapi;
 mod random_bodies;
 mod reading;
 mod transcript;

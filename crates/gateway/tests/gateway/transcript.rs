@@ -21,6 +21,7 @@ use pinflow_event::Record;
 use pinflow_gateway::GatewaySettings;
 
 use crate::harness::{Harness, Reply};
+use crate::openapi;
 
 #[tokio::test]
 async fn kafka_rest_v2() {
@@ -51,6 +52,8 @@ async fn play_section(text: &str) -> Result<(), String> {
         let (name, value) = line.split_once(' ').unwrap();
         set(&mut settings, name, value);
     }
+    // The document shows the defaults.
+    let (documented, stages) = (!settings.accept_plain_json, settings.stages.clone());
     let harness = Harness::new(settings);
     assert!(!lines.is_empty(), "a section without a request");
     while !lines.is_empty() {
@@ -60,6 +63,9 @@ async fn play_section(text: &str) -> Result<(), String> {
         assert!(!request.is_empty() && !expected.is_empty(), "not a request and its reply: {lines:?}");
         let reply = harness.send(parse(&request)).await;
         compare(&expected, &reply).map_err(|why| format!("{}: {why}", request[0]))?;
+        if documented {
+            openapi::check(&request, &reply, &stages).map_err(|why| format!("{}: {why}", request[0]))?;
+        }
         compare_stored(&harness, &stored).await?;
     }
     Ok(())

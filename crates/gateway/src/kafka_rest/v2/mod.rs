@@ -1,5 +1,6 @@
 //! Version 2 of the API: produce and metadata.
 
+mod openapi;
 mod produce;
 mod produce_request;
 mod topics;
@@ -14,6 +15,8 @@ use super::error::KafkaRestError;
 use super::media_type;
 use super::partitioner::StickyPartitioner;
 use crate::dialect::Call;
+
+pub(super) use openapi::api;
 
 /// What a path of this API stands for. Names in it are unchecked.
 enum Resource {
