@@ -1,16 +1,19 @@
-//! What supervisors and monitors ask: `/healthz`, `/readyz`, `/metrics`. All of it is open to everyone, and shows no event.
+//! What supervisors and monitors ask: `/healthz`, `/readyz`, `/metrics`; and `/openapi.json`. All of it is open to everyone, and
+//! shows no event.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use bytes::Bytes;
 use serde::Serialize;
 
 use crate::health::Part;
 use crate::metrics::{self, Observation};
+use crate::openapi::openapi;
 use crate::view::View;
 
 /// The routes. They have no fallback.
@@ -19,6 +22,7 @@ pub(crate) fn router(view: Arc<View>) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(scrape))
+        .route("/openapi.json", get(describe))
         .with_state(view)
 }
 
@@ -49,6 +53,13 @@ async fn readyz(State(view): State<Arc<View>>) -> Response {
 async fn scrape(State(view): State<Arc<View>>) -> Response {
     let text = metrics::text(Observation::make(&view).await);
     fresh(([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text))
+}
+
+/// The OpenAPI document, which any page may show.
+async fn describe() -> Response {
+    static TEXT: LazyLock<Bytes> = LazyLock::new(|| openapi().into());
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    (headers, TEXT.clone()).into_response()
 }
 
 /// A reply that nobody may keep.

@@ -28,10 +28,8 @@ impl Document {
         let Exchange { method, path, status, .. } = exchange;
         let operation = self.find(method, path).ok_or_else(|| format!("no operation for {method} {path}"))?;
         let within = |why: String| format!("{method} {path} -> {status}: {why}");
-        let reply = &operation["responses"][status.to_string()];
-        if reply.is_null() {
-            return Err(within("the status is not in the document".to_owned()));
-        }
+        let reply = self.resolved(&operation["responses"][status.to_string()]);
+        let reply = reply.ok_or_else(|| within("the status is not in the document".to_owned()))?;
         self.check_body(&reply["content"], exchange.reply).map_err(within)?;
         if !(200..300).contains(status) {
             return Ok(());
@@ -66,6 +64,14 @@ impl Document {
         fitting.min_by_key(|(template, _)| template.matches('{').count()).map(|(_, item)| &item[&method])
     }
 
+    /// What a value stands for: itself, or what it refers to.
+    fn resolved<'a>(&'a self, value: &'a Value) -> Option<&'a Value> {
+        match value["$ref"].as_str() {
+            Some(reference) => self.json().pointer(reference.trim_start_matches('#')),
+            None => Some(value).filter(|value| !value.is_null()),
+        }
+    }
+
     fn check_body(&self, content: &Value, (media_type, body): (Option<&str>, &[u8])) -> Result<(), String> {
         let Some(content) = content.as_object() else {
             return if body.is_empty() { Ok(()) } else { Err("there should be no body".to_owned()) };
@@ -90,8 +96,8 @@ impl Document {
         for (word, rule) in schema.as_object().unwrap_or(&none) {
             let holds = match word.as_str() {
                 "$ref" => {
-                    let target = self.json().pointer(rule.as_str().unwrap_or_default().trim_start_matches('#'));
-                    self.check_value(target.ok_or_else(|| format!("there is no {rule}"))?, value, at)?;
+                    let target = self.resolved(schema).ok_or_else(|| format!("there is no {rule}"))?;
+                    self.check_value(target, value, at)?;
                     true
                 }
                 "anyOf" => {

@@ -1,9 +1,10 @@
 //! The document: all operations of all parts, and how to authenticate.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
+use crate::operation::Reply;
 use crate::{Operation, Schema};
 
 /// The operations of one part of the node, and the schemas that they name.
@@ -27,10 +28,12 @@ impl Document {
     /// The document of some parts.
     pub fn new(description: &str, version: &str, apis: &[Api]) -> Self {
         let mut paths = Map::new();
+        let mut replies = SharedReplies::new(apis);
         for (api, operation) in apis.iter().flat_map(|api| api.operations.iter().map(move |operation| (api, operation)))
         {
             let path = paths.entry(operation.path.clone()).or_insert_with(|| json!({}));
-            path[operation.method.to_ascii_lowercase()] = operation.to_json(api.tag);
+            path[operation.method.to_ascii_lowercase()] =
+                operation.to_json(api.tag, &mut |reply| replies.reference(reply));
         }
         let schemas =
             apis.iter().flat_map(|api| &api.schemas).map(|(name, schema)| ((*name).to_owned(), schema.clone()));
@@ -49,6 +52,7 @@ impl Document {
             "tags": apis.iter().map(|api| json!({ "name": api.tag, "description": api.description })).collect::<Value>(),
             "paths": paths,
             "components": {
+                "responses": replies.named(),
                 "schemas": schemas.collect::<Map<_, _>>(),
                 "securitySchemes": {
                     "basic": { "type": "http", "scheme": "basic" },
@@ -118,5 +122,43 @@ impl Document {
             Value::Array(elements) => elements.iter().for_each(|element| self.unresolved(element, problems)),
             _ => {}
         }
+    }
+}
+
+/// Replies that several operations have alike, most of them refusals: each is in the document once.
+struct SharedReplies {
+    /// How many operations have a reply of that text.
+    uses: BTreeMap<String, usize>,
+    /// The names that were given, and the replies.
+    named: Map<String, Value>,
+}
+
+impl SharedReplies {
+    fn new(apis: &[Api]) -> Self {
+        let mut uses = BTreeMap::new();
+        for reply in apis.iter().flat_map(|api| &api.operations).flat_map(|operation| &operation.replies) {
+            *uses.entry(reply.to_json().to_string()).or_default() += 1;
+        }
+        Self { uses, named: Map::new() }
+    }
+
+    /// The reply, or a reference to it where others have it too.
+    fn reference(&mut self, reply: &Reply) -> Value {
+        let json = reply.to_json();
+        if self.uses.get(&json.to_string()).is_none_or(|uses| *uses < 2) {
+            return json;
+        }
+        let known = self.named.iter().find(|(_, known)| **known == json).map(|(name, _)| name.clone());
+        let name = known.unwrap_or_else(|| {
+            let alike = |name: &&String| name.starts_with(&format!("{}-", reply.status));
+            let name = format!("{}-{}", reply.status, self.named.keys().filter(alike).count() + 1);
+            self.named.insert(name.clone(), json);
+            name
+        });
+        json!({ "$ref": format!("#/components/responses/{name}") })
+    }
+
+    fn named(self) -> Map<String, Value> {
+        self.named
     }
 }

@@ -27,7 +27,7 @@ struct Body {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     description: &'static str,
-    pub(crate) content: Vec<(&'static str, Schema)>,
+    content: Vec<(&'static str, Schema)>,
     headers: Vec<(&'static str, Schema)>,
 }
 
@@ -121,8 +121,8 @@ impl Operation {
         Self { open: true, ..self }
     }
 
-    /// The operation as the document has it.
-    pub(crate) fn to_json(&self, tag: &str) -> Value {
+    /// The operation as the document has it, with its replies as `reply` makes them.
+    pub(crate) fn to_json(&self, tag: &str, reply: &mut impl FnMut(&Reply) -> Value) -> Value {
         let mut operation = json!({ "operationId": self.id, "summary": self.summary, "tags": [tag] });
         if self.open {
             operation["security"] = json!([]);
@@ -133,14 +133,15 @@ impl Operation {
         if let Some(body) = &self.body {
             operation["requestBody"] = json!({ "required": body.required, "content": content_json(&body.content) });
         }
-        let replies = self.replies.iter().map(|reply| (reply.status.to_string(), reply.to_json()));
+        let replies = self.replies.iter().map(|known| (known.status.to_string(), reply(known)));
         operation["responses"] = replies.collect::<Map<_, _>>().into();
         operation
     }
 }
 
 impl Reply {
-    fn to_json(&self) -> Value {
+    /// The reply as the document has it.
+    pub(crate) fn to_json(&self) -> Value {
         let mut reply = json!({ "description": self.description });
         if !self.headers.is_empty() {
             let headers = self.headers.iter().map(|(name, schema)| ((*name).to_owned(), json!({ "schema": schema })));

@@ -11,7 +11,9 @@ use prometheus_client::registry::Registry;
 use super::families::{FAMILIES, Family, Samples};
 use super::observation::Observation;
 
-/// The media type of [`text`].
+/// The media type of [`text`], without its parameters.
+pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text";
+/// The content type of [`text`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics, as text.

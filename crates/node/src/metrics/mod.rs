@@ -4,6 +4,6 @@ mod exposition;
 mod families;
 mod observation;
 
-pub(crate) use exposition::{CONTENT_TYPE, text};
+pub(crate) use exposition::{CONTENT_TYPE, MEDIA_TYPE, text};
 pub use families::reference;
 pub(crate) use observation::Observation;

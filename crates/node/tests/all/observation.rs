@@ -34,6 +34,24 @@ fn the_page_lists_the_metrics() {
     assert!(page.contains(&table), "the table in docs/observability.md has to be:\n{table}");
 }
 
+#[test]
+fn the_openapi_document_is_the_one_in_docs() {
+    let kept = std::fs::read_to_string(repository().join("docs/openapi.json")).unwrap();
+    assert!(
+        kept == pinflow_node::openapi(),
+        "docs/openapi.json is old: `pinflow openapi > docs/openapi.json` writes it anew"
+    );
+}
+
+#[test]
+fn the_openapi_document_has_every_part() {
+    let document: Value = serde_json::from_str(&pinflow_node::openapi()).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+    for path in ["/topics/{topic_name}", "/streams/{stream_name}/records", "/api/query", "/readyz", "/openapi.json"] {
+        assert!(document["paths"][path].is_object(), "{path}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happens_is_counted() {
     let data = tempfile::tempdir().unwrap();
@@ -111,6 +129,7 @@ async fn a_node_whose_log_fails_lives_and_is_not_ready() {
         (Method::HEAD, "healthz", 200),
         (Method::HEAD, "readyz", 503),
         (Method::HEAD, "metrics", 200),
+        (Method::GET, "openapi.json", 200),
         (Method::POST, "healthz", 405),
     ] {
         let reply = running.client.request(method.clone(), running.url.join(path).unwrap()).send().await.unwrap();
