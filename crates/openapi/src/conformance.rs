@@ -178,3 +178,92 @@ fn is_of_type(value: &Value, name: &Value) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::schema::{any_of, array_of, count, integer, matching, named, nullable, object, one_of_texts, text};
+    use crate::{Api, Operation, Parameter};
+
+    fn document() -> Document {
+        let thing =
+            object([("id", count()), ("kind?", one_of_texts(&["a", "b"])), ("parent?", nullable(named("Thing")))]);
+        let operations = vec![
+            Operation::new("GET", "/things/{id}", "getThing", "A thing")
+                .with(Parameter::path("id", count()))
+                .reply(200, "It", [("application/json", named("Thing"))])
+                .reply(404, "None", []),
+            Operation::new("GET", "/things/all", "getAll", "All").reply(204, "None", []),
+            Operation::new("POST", "/things", "addThings", "More")
+                .body([("application/json", array_of(any_of([integer(1, 9), matching("[a-z]+")]), 1, 2))])
+                .reply(200, "Done", [("text/plain", text())]),
+        ];
+        let api = Api { tag: "Things", description: "Things", operations, schemas: vec![("Thing", thing)] };
+        Document::new("For this test", "1", &[api])
+    }
+
+    fn got(path: &str, status: u16, body: &str) -> Result<(), String> {
+        let content_type = (!body.is_empty()).then_some("application/json; charset=utf-8");
+        let exchange =
+            Exchange { method: "GET", path, request: (None, b""), status, reply: (content_type, body.as_bytes()) };
+        document().check(&exchange)
+    }
+
+    fn posted(content_type: &str, body: &str) -> Result<(), String> {
+        let request = (Some(content_type), body.as_bytes());
+        let exchange =
+            Exchange { method: "POST", path: "/things", request, status: 200, reply: (Some("text/plain"), b"ok") };
+        document().check(&exchange)
+    }
+
+    #[test]
+    fn what_the_document_has_passes() {
+        assert_eq!(document().problems(), Vec::<String>::new());
+        got("/things/7", 200, r#"{"id":7,"kind":"a","parent":{"id":8,"parent":null}}"#).unwrap();
+        got("/things/7", 404, "").unwrap();
+        got("/things/all", 204, "").unwrap();
+        posted("application/json", r#"[1,"x"]"#).unwrap();
+    }
+
+    #[test]
+    fn what_it_does_not_have_is_named() {
+        for (path, status, body, why) in [
+            ("/nothing", 200, "{}", "no operation"),
+            ("/things/7", 500, "", "status"),
+            ("/things/all", 204, "{}", "no body"),
+            ("/things/7", 200, "{", "no JSON"),
+            ("/things/7", 200, r#"{"kind":"a"}"#, "required"),
+            ("/things/7", 200, r#"{"id":"7"}"#, "$.id"),
+            ("/things/7", 200, r#"{"id":-7}"#, "minimum"),
+            ("/things/7", 200, r#"{"id":7,"kind":"c"}"#, "enum"),
+            ("/things/7", 200, r#"{"id":7,"more":1}"#, "`more`"),
+            ("/things/7", 200, r#"{"id":7,"parent":{"id":8,"parent":7}}"#, "$.parent.parent"),
+        ] {
+            let error = got(path, status, body).unwrap_err();
+            assert!(error.contains(why), "{error} does not name {why}");
+        }
+        for (content_type, body, why) in [
+            ("application/json", "", "wants a body"),
+            ("text/plain", "x", "media type"),
+            ("application/json", "[]", "minItems"),
+            ("application/json", "[1,1,1]", "maxItems"),
+            ("application/json", "[10]", "maximum"),
+        ] {
+            let error = posted(content_type, body).unwrap_err();
+            assert!(error.contains(why), "{error} does not name {why}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_does_not_hold_together_says_so() {
+        let operation =
+            |path| Operation::new("GET", path, "same", "").reply(200, "", [("application/json", named("None"))]);
+        let operations = vec![operation("/a"), operation("/b/{id}")];
+        let api = Api { tag: "", description: "", operations, schemas: Vec::new() };
+        let problems = Document::new("", "", &[api]).problems().join("\n");
+        for problem in ["the id `same`", "GET /b/{id} has the parameters", "there is no `#/components/schemas/None`"] {
+            assert!(problems.contains(problem), "{problem} is not in {problems}");
+        }
+    }
+}
