@@ -1,11 +1,12 @@
 //! The way into the log, shared by all dialects.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use pinflow_event::{NewRecord, Partition, TopicName};
 use pinflow_log::{Appended, EventLog, LogError, TopicConfig, TopicDescription};
 
-use crate::metrics::DialectMetrics;
+use crate::metrics::RequestMetrics;
 
 /// Appends in a task of its own: a client that disconnects drops the handler, but neither the append nor its count.
 ///
@@ -13,7 +14,7 @@ use crate::metrics::DialectMetrics;
 /// As [`EventLog::append`].
 pub(crate) async fn append(
     log: &Arc<dyn EventLog>,
-    metrics: &Arc<DialectMetrics>,
+    metrics: &Arc<RequestMetrics>,
     topic: TopicName,
     records: Vec<(Partition, NewRecord)>,
 ) -> Result<Vec<Appended>, LogError> {
@@ -23,8 +24,9 @@ pub(crate) async fn append(
     let (log, metrics) = (Arc::clone(log), Arc::clone(metrics));
     let bytes = records.iter().map(|(_, record)| record.size()).sum();
     let task = tokio::spawn(async move {
+        let began = Instant::now();
         let appended = log.append(&topic, records).await?;
-        metrics.accept(appended.len(), bytes);
+        metrics.accept(appended.len(), bytes, began.elapsed());
         Ok(appended)
     });
     task.await.unwrap_or_else(|failure| {
