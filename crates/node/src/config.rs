@@ -12,6 +12,8 @@ use pinflow_log::TopicConfig;
 use pinflow_pipeline::Pipeline;
 use pinflow_query::QueryLimits;
 
+use crate::crash::CrashPoint;
+
 /// Everything that can be set about a node.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
@@ -43,6 +45,8 @@ pub struct NodeConfig {
     pub schedule: bool,
     /// Tasks of a run that go on side by side.
     pub parallel_tasks: usize,
+    /// Where the process dies on purpose, for tests.
+    pub crash: Option<Arc<CrashPoint>>,
 }
 
 /// How the embedded log is kept.
@@ -80,6 +84,7 @@ impl NodeConfig {
             query: QueryLimits::default(),
             schedule: true,
             parallel_tasks: 2,
+            crash: None,
         }
     }
 }
