@@ -52,8 +52,10 @@ async fn run(rounds: &mut Rounds, kills: u64) {
     let mut program = Program::serve(&rounds.folder, "", None);
     let url = program.ready().unwrap_or_else(|| panic!("it does not start: {}", program.said()));
     rounds.topics.check_all(&url).await;
-    tables::check(&url, rounds).await;
+    tables::check_sequence_numbers(&url, rounds).await;
+    tables::settle(&url).await;
     assert_eq!(program.terminate().code(), Some(0), "{}", program.said());
+    tables::check(rounds);
     let program = Program::serve(&rounds.folder, "", None);
     let url = program.ready().unwrap_or_else(|| panic!("it does not start: {}", program.said()));
     rounds.topics.check_all(&url).await;

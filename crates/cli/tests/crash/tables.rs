@@ -10,19 +10,17 @@ use crate::program::{PATIENCE, Program};
 use crate::rounds::Rounds;
 use crate::topics::{KAFKA, KINESIS};
 
-/// Compares all of it with the log, once the node at `url` has worked off what is in there.
-pub async fn check(url: &str, rounds: &Rounds) {
-    settle(url).await;
+/// Compares all of it with the log. No node runs: one would not answer with so many rows.
+pub fn check(rounds: &Rounds) {
     let job = Program::command(&rounds.folder, "", &["run", "daily", "--quiet"]).output().unwrap();
     assert!(job.status.success(), "{job:?}");
     check_archive(&rounds.folder, rounds.topics.events(KAFKA));
     check_table(&rounds.folder, "batch", rounds.topics.events(KAFKA));
     check_table(&rounds.folder, "stream", rounds.topics.events(KINESIS));
-    check_sequence_numbers(url, rounds).await;
 }
 
 /// Waits until everything is archived, and cleaned on the stream lane.
-async fn settle(url: &str) {
+pub async fn settle(url: &str) {
     let deadline = Instant::now() + PATIENCE;
     loop {
         let balance: Vec<Value> = reqwest::get(format!("{url}/api/balance")).await.unwrap().json().await.unwrap();
@@ -67,7 +65,7 @@ fn check_table(folder: &Path, lane: &str, partitions: &[Vec<EventId>]) {
 }
 
 /// A reader finds each record under the sequence number that its writer was given, and the numbers ascend.
-async fn check_sequence_numbers(url: &str, rounds: &Rounds) {
+pub async fn check_sequence_numbers(url: &str, rounds: &Rounds) {
     let client = reqwest::Client::new();
     for (shard, given) in rounds.topics.sequence_numbers(KINESIS).into_iter().enumerate() {
         let path = format!("{url}/streams/{KINESIS}/sharditerator?shard-id=shardId-{shard:012}");
