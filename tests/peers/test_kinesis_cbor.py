@@ -24,7 +24,7 @@ class Time:
 
 
 def decode(body: bytes):
-    return cbor2.loads(body, semantic_decoders={1: lambda decoder: Time(decoder.decode())})
+    return cbor2.loads(body, semantic_decoders={1: lambda milliseconds, _: Time(milliseconds)})
 
 
 def encode(value) -> bytes:

@@ -45,11 +45,19 @@ pub enum Existence {
     Gone,
 }
 
+/// The offsets that a consumer group committed, each higher than the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Commits {
+    pub begun: u64,
+    pub acknowledged: u64,
+}
+
 /// All requests of a run, in the order in which they were begun.
 #[derive(Debug, Default)]
 pub struct Ledger {
     requests: Mutex<Vec<Request>>,
     streams: Mutex<BTreeMap<String, Existence>>,
+    commits: Mutex<Commits>,
     /// Replies that no crash explains.
     complaints: Mutex<Vec<String>>,
 }
@@ -74,6 +82,21 @@ impl Ledger {
 
     pub fn streams(&self) -> BTreeMap<String, Existence> {
         self.streams.lock().unwrap().clone()
+    }
+
+    /// Notes a commit before it is sent; its offset.
+    pub fn begin_commit(&self) -> u64 {
+        let mut commits = self.commits.lock().unwrap();
+        commits.begun += 1;
+        commits.begun
+    }
+
+    pub fn acknowledge_commit(&self, offset: u64) {
+        self.commits.lock().unwrap().acknowledged = offset;
+    }
+
+    pub fn commits(&self) -> Commits {
+        *self.commits.lock().unwrap()
     }
 
     /// The requests from number `first` on.

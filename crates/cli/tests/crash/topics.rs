@@ -3,15 +3,19 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use reqwest::Method;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::event::EventId;
-use crate::ledger::{Destination, Existence, Ledger, Mark, Request};
+use crate::ledger::{Commits, Destination, Existence, Ledger, Mark, Request};
 
 /// The topic of the pipeline's batch lane, written over Kafka REST.
 pub const KAFKA: &str = "crash.event";
 /// The topic of the pipeline's stream lane, written over Kinesis.
 pub const KINESIS: &str = "crash-live.event";
+/// The consumer group that commits offsets of [`KAFKA`].
+pub const GROUP: &str = "crash-group";
 /// Partitions of every topic.
 pub const PARTITIONS: u32 = 3;
 /// Keys that the clients use: enough to meet every partition, few enough to be met again.
@@ -92,6 +96,7 @@ impl Topics {
         }
         self.judged += requests.len();
         self.check_streams(url).await;
+        self.check_commits(url).await;
     }
 
     /// Reads every topic from its beginning: all that was there before is there now.
@@ -190,6 +195,31 @@ impl Topics {
                 _ => {}
             }
         }
+    }
+
+    /// A group has committed what was acknowledged last, or what was begun after that, for all partitions alike.
+    async fn check_commits(&self, url: &str) {
+        let Commits { begun, acknowledged } = self.ledger.commits();
+        let client = reqwest::Client::new();
+        let request = |method, address: &str, body: Value| {
+            client
+                .request(method, address)
+                .header("content-type", "application/vnd.kafka.v2+json")
+                .body(body.to_string())
+        };
+        let made = request(Method::POST, &format!("{url}/consumers/{GROUP}"), json!({})).send().await.unwrap();
+        let instance = made.json::<Value>().await.unwrap()["base_uri"].as_str().unwrap().to_owned();
+        let partitions: Vec<Value> = (0..PARTITIONS).map(|p| json!({ "topic": KAFKA, "partition": p })).collect();
+        let asked = request(Method::GET, &format!("{instance}/offsets"), json!({ "partitions": partitions }));
+        let reply: Value = asked.send().await.unwrap().json().await.unwrap();
+        request(Method::DELETE, &instance, json!({})).send().await.unwrap().error_for_status().unwrap();
+        // What is committed is the offset behind the one that is posted.
+        let next = |entry: &Value| entry["offset"].as_u64().unwrap();
+        let found: Vec<u64> = reply["offsets"].as_array().unwrap().iter().map(next).collect();
+        assert!(found.is_empty() || found.len() == PARTITIONS as usize, "a part of a commit: {reply}");
+        assert!(found.iter().all(|offset| *offset == found[0]), "a part of a commit: {reply}");
+        let committed = found.first().map_or(0, |next| next - 1);
+        assert!((acknowledged..=begun).contains(&committed), "{committed}, between {acknowledged} and {begun}");
     }
 
     /// The sequence numbers that clients were given, by offset within each shard.

@@ -1,20 +1,26 @@
 //! Clients of all kinds, at work until the node is gone.
 
+mod kafka_rest;
+mod kinesis;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::event::EventId;
-use crate::ledger::{Destination, Existence, Ledger, Mark, Place};
+use crate::ledger::{Destination, Ledger, Place};
 use crate::topics::{KAFKA, KEYS, KINESIS, PARTITIONS};
 
 const MOST_RECORDS: u32 = 40;
+
+/// Nobody answers any more.
+struct Gone;
 
 /// How a client talks.
 #[derive(Clone, Copy, Debug)]
@@ -29,22 +35,28 @@ enum Kind {
     KafkaNewTopics,
     /// Drops its connection before it is answered, most of the time.
     KafkaHasty,
+    /// Commits the offsets of a consumer group.
+    KafkaCommitter,
     GatewayRecord,
     GatewayRecords,
+    NativeRecord,
+    NativeRecords,
     /// Makes and deletes streams.
     Administrator,
 }
 
-const KINDS: [Kind; 10] = [
+const KINDS: [Kind; 12] = [
     Kind::KafkaSingle,
     Kind::KafkaSingle,
     Kind::KafkaKeyed,
     Kind::KafkaMixed,
     Kind::KafkaNewTopics,
     Kind::KafkaHasty,
-    Kind::GatewayRecord,
+    Kind::KafkaCommitter,
     Kind::GatewayRecord,
     Kind::GatewayRecords,
+    Kind::NativeRecord,
+    Kind::NativeRecords,
     Kind::Administrator,
 ];
 
@@ -80,6 +92,7 @@ impl Clients {
                 next_sender: Arc::clone(&self.next_sender),
                 sender: self.next_sender.fetch_add(1, Ordering::Relaxed),
                 sent: 0,
+                instance: None,
                 round,
                 chance,
             };
@@ -107,6 +120,8 @@ struct Client {
     next_sender: Arc<AtomicU32>,
     sender: u32,
     sent: u32,
+    /// The address of its consumer instance, once it has one.
+    instance: Option<String>,
     round: u32,
     chance: ChaCha8Rng,
 }
@@ -118,9 +133,10 @@ impl Client {
             let answered = match kind {
                 Kind::Administrator => self.make_and_delete().await,
                 Kind::KafkaHasty => self.hurry().await,
+                Kind::KafkaCommitter => self.commit().await,
                 _ => self.send(kind).await,
             };
-            if answered.is_none() {
+            if answered.is_err() {
                 return;
             }
             let pause = Duration::from_micros(self.chance.random_range(0..4_000));
@@ -128,10 +144,10 @@ impl Client {
         }
     }
 
-    async fn send(&mut self, kind: Kind) -> Option<()> {
+    async fn send(&mut self, kind: Kind) -> Result<(), Gone> {
         let topic = match kind {
             Kind::KafkaNewTopics => format!("made-by-clients-{}-{}", self.round, self.sent / 50),
-            Kind::GatewayRecord | Kind::GatewayRecords => KINESIS.to_owned(),
+            Kind::GatewayRecord | Kind::GatewayRecords | Kind::NativeRecord | Kind::NativeRecords => KINESIS.to_owned(),
             _ => KAFKA.to_owned(),
         };
         let records = self.records(kind);
@@ -139,16 +155,18 @@ impl Client {
         let places = match kind {
             Kind::GatewayRecord => self.put_record(&topic, &records[0]).await?,
             Kind::GatewayRecords => self.put_records(&topic, &records).await?,
+            Kind::NativeRecord => self.native_record(&topic, &records[0]).await?,
+            Kind::NativeRecords => self.native_records(&topic, &records).await?,
             _ => self.produce(&topic, &records).await?,
         };
         if let Some(places) = places {
             self.ledger.acknowledge(request, places);
         }
-        Some(())
+        Ok(())
     }
 
     /// Does not stay for the answer, which may come all the same.
-    async fn hurry(&mut self) -> Option<()> {
+    async fn hurry(&mut self) -> Result<(), Gone> {
         let patience = Duration::from_micros(self.chance.random_range(0..6_000));
         if let Ok(answered) = tokio::time::timeout(patience, self.send(Kind::KafkaHasty)).await {
             return answered;
@@ -156,12 +174,12 @@ impl Client {
         // What was left behind may be stored after what comes next: it is somebody else who sends that.
         self.sender = self.next_sender.fetch_add(1, Ordering::Relaxed);
         self.http = reqwest::Client::new();
-        Some(())
+        Ok(())
     }
 
     fn records(&mut self, kind: Kind) -> Vec<(EventId, Destination)> {
         let count = match kind {
-            Kind::KafkaSingle | Kind::GatewayRecord => 1,
+            Kind::KafkaSingle | Kind::GatewayRecord | Kind::NativeRecord => 1,
             _ => self.chance.random_range(1..=MOST_RECORDS),
         };
         self.sent += 1;
@@ -180,58 +198,16 @@ impl Client {
             .collect()
     }
 
-    /// The reply's body; `Some(None)` where it is no 200, `None` where nobody answers.
-    async fn ask(&self, request: reqwest::RequestBuilder) -> Option<Option<Value>> {
-        let response = request.send().await.ok()?;
+    /// The reply's body; `None` where it is no 200.
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Option<Value>, Gone> {
+        let response = request.send().await.map_err(|_| Gone)?;
         let status = response.status();
-        let text = response.text().await.ok()?;
+        let text = response.text().await.map_err(|_| Gone)?;
         if status == 200 {
-            return Some(Some(serde_json::from_str(&text).unwrap_or_default()));
+            return Ok(Some(serde_json::from_str(&text).unwrap_or_default()));
         }
         self.ledger.complain(format!("{status}: {text}"));
-        Some(None)
-    }
-
-    async fn produce(&self, topic: &str, records: &[(EventId, Destination)]) -> Option<Option<Vec<Place>>> {
-        let record = |(id, destination): &(EventId, Destination)| match destination {
-            Destination::Partition(partition) => format!(r#"{{"partition":{partition},"value":{}}}"#, id.json()),
-            Destination::Key(key) => format!(r#"{{"key":"{key}","value":{}}}"#, id.json()),
-            Destination::Anywhere => format!(r#"{{"value":{}}}"#, id.json()),
-        };
-        let records: Vec<String> = records.iter().map(record).collect();
-        let request = self
-            .http
-            .post(format!("{}/topics/{topic}", self.url))
-            .header("content-type", "application/vnd.kafka.json.v2+json")
-            .body(format!(r#"{{"records":[{}]}}"#, records.join(",")));
-        let Some(reply) = self.ask(request).await? else { return Some(None) };
-        let place = |entry: &Value| {
-            let (partition, offset) = (entry["partition"].as_u64()?, entry["offset"].as_u64()?);
-            Some(Place { partition: u32::try_from(partition).ok()?, mark: Mark::Offset(offset) })
-        };
-        Some(self.places(&reply, reply["offsets"].as_array(), place))
-    }
-
-    async fn put_record(&self, stream: &str, record: &(EventId, Destination)) -> Option<Option<Vec<Place>>> {
-        let (id, destination) = record;
-        let body = format!(r#"{{"Data":{},"PartitionKey":"{}"}}"#, id.json(), partition_key(destination));
-        let Some(reply) = self.ask(self.put(stream, "record", body)).await? else { return Some(None) };
-        Some(self.places(&reply, Some(&vec![reply.clone()]), kinesis_place))
-    }
-
-    async fn put_records(&self, stream: &str, records: &[(EventId, Destination)]) -> Option<Option<Vec<Place>>> {
-        let record = |(id, destination): &(EventId, Destination)| {
-            format!(r#"{{"data":{},"partition-key":"{}"}}"#, id.json(), partition_key(destination))
-        };
-        let records: Vec<String> = records.iter().map(record).collect();
-        let body = format!(r#"{{"records":[{}]}}"#, records.join(","));
-        let Some(reply) = self.ask(self.put(stream, "records", body)).await? else { return Some(None) };
-        Some(self.places(&reply, reply["Records"].as_array(), kinesis_place))
-    }
-
-    fn put(&self, stream: &str, what: &str, body: String) -> reqwest::RequestBuilder {
-        let request = self.http.put(format!("{}/streams/{stream}/{what}", self.url));
-        request.header("content-type", "application/json").body(body)
+        Ok(None)
     }
 
     /// A place a record, or a complaint: nothing is wrong with what is sent here.
@@ -247,32 +223,4 @@ impl Client {
         }
         places
     }
-
-    async fn make_and_delete(&mut self) -> Option<()> {
-        self.sent += 1;
-        let name = format!("short-lived-{}-{}", self.round, self.sent);
-        let url = format!("{}/streams/{name}", self.url);
-        self.ledger.note_stream(&name, Existence::Unknown);
-        self.ask(self.http.post(&url).json(&json!({ "ShardCount": 2 }))).await?;
-        self.ledger.note_stream(&name, Existence::Made);
-        tokio::time::sleep(Duration::from_millis(self.chance.random_range(0..100))).await;
-        self.ledger.note_stream(&name, Existence::Unknown);
-        self.ask(self.http.delete(&url)).await?;
-        self.ledger.note_stream(&name, Existence::Gone);
-        tokio::time::sleep(Duration::from_millis(self.chance.random_range(0..100))).await;
-        Some(())
-    }
-}
-
-fn partition_key(destination: &Destination) -> &str {
-    match destination {
-        Destination::Key(key) => key,
-        Destination::Partition(_) | Destination::Anywhere => unreachable!("a record of a stream has a key"),
-    }
-}
-
-fn kinesis_place(entry: &Value) -> Option<Place> {
-    let shard = entry["ShardId"].as_str()?.strip_prefix("shardId-")?;
-    let number = entry["SequenceNumber"].as_str()?.to_owned();
-    Some(Place { partition: shard.parse().ok()?, mark: Mark::SequenceNumber(number) })
 }
