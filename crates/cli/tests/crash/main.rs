@@ -2,6 +2,9 @@
 //!
 //! `PINFLOW_TEST_KILLS=200 cargo test --workspace --test crash` is the long run; without the variable there are 10 kills.
 //! `PINFLOW_TEST_SEED` repeats the seed that a failure shows: the same kills and requests, as far as the machine's timing allows.
+//!
+//! A killed process leaves what it wrote to the operating system, synced or not. What a power cut leaves is tried in `crates/log`, on a
+//! disk that forgets what was not synced.
 #![allow(clippy::unwrap_used)]
 
 mod clients;

@@ -88,12 +88,7 @@ impl Topics {
         for (topic, records) in sent {
             self.read(url, topic, &(records + OVERLAP).to_string()).await;
         }
-        for request in &requests {
-            self.learn_keys(request);
-        }
-        for request in &requests {
-            self.judge(request);
-        }
+        self.judge_all(&requests);
         self.judged += requests.len();
         self.check_streams(url).await;
         self.check_commits(url).await;
@@ -118,10 +113,16 @@ impl Topics {
             assert!(known.partitions.is_empty(), "the topic `{topic}` is gone");
             return 0;
         }
-        let text = response.error_for_status().unwrap().text().await.unwrap();
+        let lines = response.error_for_status().unwrap().text().await.unwrap();
+        self.take(topic, &lines)
+    }
+
+    /// Adds what is new among the lines of a tail; how many lines there are.
+    fn take(&mut self, topic: &str, lines: &str) -> usize {
+        let known = self.known.entry(topic.to_owned()).or_default();
         known.partitions.resize(PARTITIONS as usize, Vec::new());
         let mut next: HashMap<usize, usize> = HashMap::new();
-        for line in text.lines() {
+        for line in lines.lines() {
             let TailRecord { partition, offset, value } = serde_json::from_str(line).unwrap();
             let what = format!("`{topic}` partition {partition} offset {offset}");
             let id = EventId::of_json(&value).unwrap_or_else(|| panic!("{what}: nobody sent `{value}`"));
@@ -137,7 +138,12 @@ impl Topics {
         for (partition, events) in known.partitions.iter().enumerate().filter(|(_, events)| !events.is_empty()) {
             assert_eq!(next.get(&partition), Some(&events.len()), "`{topic}` partition {partition} lost its end");
         }
-        text.lines().count()
+        lines.lines().count()
+    }
+
+    fn judge_all(&mut self, requests: &[Request]) {
+        requests.iter().for_each(|request| self.learn_keys(request));
+        requests.iter().for_each(|request| self.judge(request));
     }
 
     /// Learns from one request where keys go.
@@ -236,5 +242,64 @@ impl Topics {
             }
         }
         numbers
+    }
+}
+
+/// The harness itself: logs that are wrong in one way each.
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::ledger::Place;
+
+    fn id(request: u32, index: u32) -> EventId {
+        EventId { sender: 1, request, index }
+    }
+
+    /// A line a record, in a topic that has only them.
+    fn lines(records: &[(usize, usize, EventId)]) -> String {
+        let line = |(partition, offset, id): &(usize, usize, EventId)| {
+            json!({ "partition": partition, "offset": offset, "value": id.json() }).to_string() + "\n"
+        };
+        records.iter().map(line).collect()
+    }
+
+    /// Why the harness does not accept a log: two requests were sent, two records to partition 0 each, and the first was acknowledged.
+    fn complaint(records: &[(usize, usize, EventId)], then: &[(usize, usize, EventId)]) -> Option<String> {
+        let request = |number, places| Request {
+            topic: KAFKA.to_owned(),
+            records: vec![(id(number, 0), Destination::Partition(0)), (id(number, 1), Destination::Partition(0))],
+            places,
+        };
+        let place = |offset| Place { partition: 0, mark: Mark::Offset(offset) };
+        let mut topics = Topics::new(Arc::default());
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            topics.take(KAFKA, &lines(records));
+            topics.judge_all(&[request(1, Some(vec![place(0), place(1)])), request(2, None)]);
+            topics.take(KAFKA, &lines(then));
+        }));
+        judged.err().map(|panic| panic.downcast_ref::<String>().unwrap().clone())
+    }
+
+    #[test]
+    fn the_harness_sees_what_is_wrong_with_a_log() {
+        let (first, second) = ([(0, 0, id(1, 0)), (0, 1, id(1, 1))], [(0, 2, id(2, 0)), (0, 3, id(2, 1))]);
+        let whole = [first, second].concat();
+        assert_eq!(complaint(&first, &first), None);
+        assert_eq!(complaint(&whole, &whole), None);
+        let wrong: [(&[_], &[_], &str); 8] = [
+            (&first[..1], &[], "was acknowledged and is not there"),
+            (&[(0, 0, id(2, 0)), (0, 1, id(2, 1))], &[], "was acknowledged and is not there"),
+            (&[(1, 0, id(1, 0)), (1, 1, id(1, 1))], &[], "was acknowledged at"),
+            (&whole[..3], &[], "has a part of"),
+            (&[(0, 0, id(1, 1)), (0, 1, id(1, 0))], &[], "comes after"),
+            (&[(0, 0, id(1, 0)), (0, 1, id(1, 0))], &[], "is there twice"),
+            (&[(0, 0, id(1, 0)), (0, 2, id(1, 1))], &[], "an offset is missing"),
+            (&whole, &first, "lost its end"),
+        ];
+        for (records, then, expected) in wrong {
+            let complaint = complaint(records, then).unwrap_or_default();
+            assert!(complaint.contains(expected), "{expected}: {complaint}");
+        }
     }
 }
