@@ -8,3 +8,4 @@ mod faults;
 mod faulty_disk;
 mod harness;
 mod restarts;
+mod room;
