@@ -67,6 +67,8 @@ pub(super) async fn produce(
         return Err(KafkaRestError::NoSchemaRegistry);
     }
     let mut records = produce_request::decode(&body, format)?;
+    // From here on the records alone hold the connection's buffer; it is used again once they are in the log.
+    drop(body);
     for record in &mut records {
         record.partition = record.partition.or(path_partition);
     }
