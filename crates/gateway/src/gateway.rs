@@ -6,12 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
-use pinflow_access::Caller;
+use pinflow_access::{Access, Caller};
 use pinflow_event::Clock;
 use pinflow_log::EventLog;
+use tokio::sync::Mutex;
 
+use crate::body::{BodyBudget, BodyShare};
 use crate::dialect::{Backend, Call, Dialect, dialects};
 use crate::metrics::{DialectMetrics, InFlight, MetricsSnapshot};
 use crate::path::RequestPath;
@@ -20,6 +23,7 @@ use crate::settings::GatewaySettings;
 
 /// The header that every reply carries, whatever its dialect.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// HTTP dialects in front of an event log. A clone is the same gateway.
 #[derive(Clone)]
@@ -33,11 +37,18 @@ struct Inner {
 }
 
 impl Gateway {
-    /// A gateway in front of `log`.
+    /// A gateway in front of `log` that anyone may use.
     pub fn new(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>) -> Self {
+        Self::guarded(log, settings, clock, Access::open())
+    }
+
+    /// A gateway in front of `log` for the callers of `access`.
+    pub fn guarded(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>, access: Access) -> Self {
         let request_ids = RequestIds::new(clock.now());
-        let dialects = dialects().into_iter().map(|dialect| (dialect, Arc::default())).collect();
-        let backend = Arc::new(Backend { log, settings, clock });
+        let bodies = BodyBudget::new(settings.max_body_bytes_at_once);
+        let administration = Mutex::default();
+        let backend = Arc::new(Backend { log, settings, clock, access, bodies, administration });
+        let dialects = dialects(&backend).into_iter().map(|dialect| (dialect, Arc::default())).collect();
         Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default() }))
     }
 
@@ -72,8 +83,9 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
         path: RequestPath::new(head.uri.path(), &gateway.backend.settings.stages),
         method: head.method,
         uri: head.uri,
+        caller: caller(&gateway.backend.access, &head.headers),
         headers: head.headers,
-        caller: Caller::anyone(),
+        body: BodyShare::of(&gateway.backend.bodies),
         backend: Arc::clone(&gateway.backend),
         metrics: Arc::default(),
     };
@@ -86,4 +98,10 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
+}
+
+/// Who a request comes from by its headers. A dialect that knows it otherwise (by a signature) asks for that itself.
+fn caller(access: &Access, headers: &HeaderMap) -> Caller {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    access.caller_of(text(API_KEY), text(AUTHORIZATION))
 }

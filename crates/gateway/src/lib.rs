@@ -15,6 +15,7 @@ mod gateway;
 mod json;
 mod kafka_rest;
 mod kinesis;
+mod kinesis_native;
 mod metrics;
 mod path;
 mod request_id;
