@@ -11,3 +11,4 @@ mod faulty_disk;
 mod groups;
 mod harness;
 mod restarts;
+mod room;
