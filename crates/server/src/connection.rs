@@ -24,6 +24,8 @@ use crate::socket::Socket;
 
 /// The most requests that one connection of HTTP/2 may have in flight.
 const STREAMS: u32 = 128;
+/// What HTTP/2 buffers of bodies that are not read yet, in bytes: as much as the two buffers of HTTP/1.1.
+const WINDOW_BYTES: u32 = 128 << 10;
 
 /// Answers the requests of a connection with `service`, until it ends or, after `stop`, its requests are answered.
 pub(crate) async fn serve<I, S, B>(io: I, activity: Arc<Activity>, service: S, limits: Limits, stop: CancellationToken)
@@ -85,6 +87,10 @@ fn builder(limits: &Limits) -> Builder<TokioExecutor> {
         .http2()
         .timer(TokioTimer::new())
         .max_concurrent_streams(STREAMS)
+        // What may come unasked and wait to be read, of all requests of the connection together.
+        .initial_connection_window_size(WINDOW_BYTES)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .max_send_buf_size(Limits::BUFFER_BYTES)
         .max_header_list_size(u32::try_from(limits.header_bytes).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.stall_time)
         .keep_alive_timeout(limits.stall_time);

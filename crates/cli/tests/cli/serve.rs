@@ -103,3 +103,37 @@ fn a_demo_that_is_interrupted_drains_and_the_lanes_agree() {
     place.succeed(&["reconcile"]);
     place.succeed(&["status"]);
 }
+
+#[test]
+fn a_node_with_an_access_list_wants_a_key_from_commands_too() {
+    let place = Place::new();
+    let list = "callers:\n  - name: me\n    api_keys: [my-key]\n    produce: ['*']\n    dashboard: true\n";
+    place.write("access.yaml", list);
+    place.succeed(&["source", "load", "sqlite://mine.db", "--rows", "20"]);
+    let serving = Serving::start(&place, &["-c", "access.file=access.yaml", "-c", "listen=127.0.0.1:0"]);
+    let error = place.fail(2, &["status"]);
+    assert!(error.contains("wants to know who asks") && error.contains("PINFLOW_API_KEY"), "{error}");
+    let emulate = ["emulate", "--source", "sqlite://mine.db", "--events", "3", "--quiet"];
+    assert_ne!(place.call(&emulate).status, 0);
+    let with_key = |arguments: &[&str]| {
+        let output = place.command(arguments).env("PINFLOW_API_KEY", "my-key").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    with_key(&emulate);
+    assert!(with_key(&["status"]).contains("(ok)"));
+    assert_eq!(with_key(&["tail", "demo.geo"]).lines().count(), 3);
+    assert_eq!(serving.terminate(), Some(0));
+    let shown = place.succeed(&["config", "-c", "api_key=my-key"]);
+    assert!(!shown.contains("my-key"), "{shown}");
+}
+
+#[test]
+fn others_do_not_reach_a_node_by_chance() {
+    let place = Place::new();
+    let error = place.fail(2, &["serve", "--host", "0.0.0.0", "--port", "0"]);
+    assert!(error.contains("access.file") && error.contains("access.allow_anonymous"), "{error}");
+    place.write("access.yaml", "callers:\n  - name: me\n");
+    let error = place.fail(2, &["serve", "--port", "0", "-c", "access.file=access.yaml"]);
+    assert!(error.contains("access.yaml:2: the caller `me` has no credential"), "{error}");
+}
