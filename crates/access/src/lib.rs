@@ -1,39 +1,23 @@
 //! Who may do what: callers, their credentials, and their rights on topics.
+//!
+//! An [`AccessList`] is read from a file. It turns credentials (an API key, a user and password, an AWS signature) into a
+//! [`Caller`], and a caller knows what it may do. No credential is ever shown or logged: what holds one has no `Debug` that
+//! tells it, and no error quotes it.
 
-use std::sync::Arc;
+mod access;
+mod access_file;
+mod caller;
+mod credential;
+mod error;
+mod file;
+mod list;
+mod pattern;
+pub mod sigv4;
 
-use pinflow_event::TopicName;
-
-/// What a caller may be allowed to do with a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Right {
-    /// Write records to it.
-    Produce,
-    /// Read its records.
-    Consume,
-    /// Create, change and delete it.
-    Administer,
-}
-
-/// Who a request comes from, and what it may do.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    name: Option<Arc<str>>,
-}
-
-impl Caller {
-    /// Whoever it is: no credentials are configured, and everything is allowed.
-    pub fn anyone() -> Self {
-        Self { name: None }
-    }
-
-    /// The caller's name in the access list; `None` where there is no access list.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    /// Whether the caller has a right on a topic.
-    pub fn may(&self, _right: Right, _topic: &TopicName) -> bool {
-        self.name.is_none()
-    }
-}
+pub use access::Access;
+pub use access_file::AccessFile;
+pub use caller::{Caller, Right};
+pub use credential::Credential;
+pub use error::{AccessError, Problem};
+pub use list::{AccessList, SigningKey};
+pub use pattern::TopicPattern;

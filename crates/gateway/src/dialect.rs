@@ -7,21 +7,23 @@ use async_trait::async_trait;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Uri};
 use axum::response::Response;
-use pinflow_access::{Caller, Right};
+use pinflow_access::{Access, Caller, Right};
 use pinflow_event::{Clock, TopicName};
 use pinflow_log::EventLog;
+use tokio::sync::Mutex;
 
 use crate::GatewaySettings;
 use crate::api_gateway::ApiGateway;
-use crate::body::{self, BodyError};
+use crate::body::{self, BodyBudget, BodyError, BodyShare, Encoding};
 use crate::kafka_rest::KafkaRest;
-use crate::metrics::DialectMetrics;
+use crate::kinesis_native::KinesisNative;
+use crate::metrics::RequestMetrics;
 use crate::path::RequestPath;
 use crate::request_id::RequestId;
 
 /// All dialects. A request goes to the first that claims it; the last claims everything.
-pub(crate) fn dialects() -> Vec<Box<dyn Dialect>> {
-    vec![Box::new(ApiGateway), Box::new(KafkaRest::default())]
+pub(crate) fn dialects(backend: &Backend) -> Vec<Box<dyn Dialect>> {
+    vec![Box::new(KinesisNative), Box::new(ApiGateway), Box::new(KafkaRest::new(backend))]
 }
 
 /// An HTTP protocol that existing clients speak.
@@ -43,6 +45,12 @@ pub(crate) struct Backend {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) settings: GatewaySettings,
     pub(crate) clock: Arc<dyn Clock>,
+    /// Held while what is kept of a topic is read, changed and written, so that no change is lost.
+    pub(crate) administration: Mutex<()>,
+    /// Who may use the gateway.
+    pub(crate) access: Access,
+    /// What the bodies of all requests may take.
+    pub(crate) bodies: BodyBudget,
 }
 
 /// One request on its way through a dialect, without its body.
@@ -53,11 +61,13 @@ pub(crate) struct Call {
     pub(crate) uri: Uri,
     pub(crate) path: RequestPath,
     pub(crate) headers: HeaderMap,
-    /// Who sent it.
+    /// Who sent it, as far as its headers say by themselves.
     pub(crate) caller: Caller,
+    /// What its body takes; given back when the call is answered.
+    pub(crate) body: BodyShare,
     pub(crate) backend: Arc<Backend>,
-    /// The counters of the dialect that answers.
-    pub(crate) metrics: Arc<DialectMetrics>,
+    /// What the request counts.
+    pub(crate) metrics: Arc<RequestMetrics>,
 }
 
 impl Call {
@@ -66,11 +76,34 @@ impl Call {
         self.caller.may(right, topic)
     }
 
-    /// The whole body, of the largest size allowed at most.
+    /// The whole body, of the largest size allowed at most, its content encoding undone.
+    ///
+    /// # Errors
+    /// As [`Call::read_encoded`] and [`Call::decoded`].
+    pub(crate) async fn read(&self, body: Body) -> Result<Bytes, BodyError> {
+        // Who cannot be understood need not send it all.
+        Encoding::of(&self.headers)?;
+        self.decoded(self.read_encoded(body).await?)
+    }
+
+    /// The whole body as it was sent: what a signature covers.
     ///
     /// # Errors
     /// As [`body::read`].
-    pub(crate) async fn read(&self, body: Body) -> Result<Bytes, BodyError> {
-        body::read(body, self.backend.settings.max_body_bytes).await
+    pub(crate) async fn read_encoded(&self, body: Body) -> Result<Bytes, BodyError> {
+        body::read(body, self.backend.settings.max_body_bytes, &self.body).await
+    }
+
+    /// A body with its content encoding undone. What reading its records may take is then the call's.
+    ///
+    /// # Errors
+    /// [`BodyError::UnknownEncoding`]; as [`body::inflate`].
+    pub(crate) fn decoded(&self, body: Bytes) -> Result<Bytes, BodyError> {
+        let body = match Encoding::of(&self.headers)? {
+            Encoding::Identity => body,
+            Encoding::Gzip => body::inflate(body, self.backend.settings.max_body_bytes, &self.body)?,
+        };
+        self.body.take(body::record_memory(&body))?;
+        Ok(body)
     }
 }

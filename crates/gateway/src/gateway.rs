@@ -6,20 +6,25 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue};
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
-use pinflow_access::Caller;
+use pinflow_access::{Access, Caller};
 use pinflow_event::Clock;
 use pinflow_log::EventLog;
+use tokio::sync::Mutex;
 
+use crate::body::{BodyBudget, BodyShare};
 use crate::dialect::{Backend, Call, Dialect, dialects};
-use crate::metrics::{DialectMetrics, InFlight, MetricsSnapshot};
+use crate::exchange::Exchange;
+use crate::metrics::{DialectMetrics, MetricsSnapshot, RequestMetrics};
 use crate::path::RequestPath;
 use crate::request_id::RequestIds;
 use crate::settings::GatewaySettings;
 
 /// The header that every reply carries, whatever its dialect.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// HTTP dialects in front of an event log. A clone is the same gateway.
 #[derive(Clone)]
@@ -30,15 +35,25 @@ struct Inner {
     dialects: Vec<(Box<dyn Dialect>, Arc<DialectMetrics>)>,
     request_ids: RequestIds,
     in_flight: Arc<AtomicU64>,
+    /// What a call counts into until a dialect has claimed it: nothing.
+    unclaimed: Arc<RequestMetrics>,
 }
 
 impl Gateway {
-    /// A gateway in front of `log`.
+    /// A gateway in front of `log` that anyone may use.
     pub fn new(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>) -> Self {
+        Self::guarded(log, settings, clock, Access::open())
+    }
+
+    /// A gateway in front of `log` for the callers of `access`.
+    pub fn guarded(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>, access: Access) -> Self {
         let request_ids = RequestIds::new(clock.now());
-        let dialects = dialects().into_iter().map(|dialect| (dialect, Arc::default())).collect();
-        let backend = Arc::new(Backend { log, settings, clock });
-        Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default() }))
+        let bodies = BodyBudget::new(settings.max_body_bytes_at_once);
+        let administration = Mutex::default();
+        let backend = Arc::new(Backend { log, settings, clock, access, bodies, administration });
+        let dialects = dialects(&backend).into_iter().map(|dialect| (dialect, Arc::default())).collect();
+        let unclaimed = Arc::new(RequestMetrics::new(&Arc::default()));
+        Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default(), unclaimed }))
     }
 
     /// The routes. All of them are the router's fallback, so that the node can merge its own routes (`/api`, `/dashboard`)
@@ -64,7 +79,6 @@ impl fmt::Debug for Gateway {
 
 async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
     let gateway = &*gateway.0;
-    let _in_flight = InFlight::enter(&gateway.in_flight);
     let id = gateway.request_ids.next();
     let (head, body) = request.into_parts();
     let mut call = Call {
@@ -72,18 +86,25 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
         path: RequestPath::new(head.uri.path(), &gateway.backend.settings.stages),
         method: head.method,
         uri: head.uri,
+        caller: caller(&gateway.backend.access, &head.headers),
         headers: head.headers,
-        caller: Caller::anyone(),
+        body: BodyShare::of(&gateway.backend.bodies),
         backend: Arc::clone(&gateway.backend),
-        metrics: Arc::default(),
+        metrics: Arc::clone(&gateway.unclaimed),
     };
     let claimed = gateway.dialects.iter().find(|(dialect, _)| dialect.claims(&call));
     let (dialect, metrics) = claimed.expect("the last dialect claims every request");
-    metrics.request();
-    call.metrics = Arc::clone(metrics);
-    let mut response = dialect.answer(&call, body).await;
+    call.metrics = Arc::new(RequestMetrics::new(metrics));
+    let exchange = Exchange::begin(&gateway.in_flight, &call, dialect.name());
+    let mut response = dialect.answer(&call, exchange.receive(body)).await;
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
+    exchange.reply(response)
+}
+
+/// Who a request comes from by its headers. A dialect that knows it otherwise (by a signature) asks for that itself.
+fn caller(access: &Access, headers: &HeaderMap) -> Caller {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    access.caller_of(text(API_KEY), text(AUTHORIZATION))
 }

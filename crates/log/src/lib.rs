@@ -8,6 +8,7 @@ pub mod contract;
 mod embedded;
 mod error;
 mod memory;
+mod metrics;
 mod readers;
 mod tail;
 
@@ -15,6 +16,7 @@ pub use consumer_offsets::{CommittedOffset, ConsumerOffsets};
 pub use embedded::{Disk, EmbeddedLog, EmbeddedOptions, LocalDisk};
 pub use error::LogError;
 pub use memory::MemoryLog;
+pub use metrics::LogMetrics;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -227,11 +229,13 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// Returns once the partition's end is beyond `offset`, so that a read from `offset` yields a record.
     ///
     /// # Errors
-    /// As [`EventLog::bounds`]; [`LogError::Closed`] when the log closes meanwhile.
+    /// As [`EventLog::bounds`]; [`LogError::Closed`] when the log closes meanwhile, [`LogError::Poisoned`] when a write fails:
+    /// there will be no further record.
     async fn wait_beyond(&self, at: &TopicPartition, offset: Offset) -> Result<(), LogError>;
 
     /// Says that `reader` (an archive, a lane) still needs everything from `from` on. Retention deletes nothing that any
     /// reader needs. What a reader said is forgotten at a restart: it says it again before retention is enforced.
+    /// A partition that is added to a topic is protected from its beginning for everyone who protects all the others.
     fn protect(&self, reader: &str, at: &TopicPartition, from: Offset);
 
     /// Forgets what `reader` said about `at`: it needs nothing any more.
@@ -251,6 +255,11 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`LogError::Poisoned`] or [`LogError::Closed`].
     fn health(&self) -> Result<(), LogError>;
+
+    /// What it has counted since it was opened. A log that counts nothing gives the default.
+    fn metrics(&self) -> LogMetrics {
+        LogMetrics::default()
+    }
 
     /// Stores what is under way and closes. Later calls fail with [`LogError::Closed`].
     ///

@@ -12,17 +12,34 @@ use crate::kinesis::KinesisError;
 
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
+/// API Gateway's words where it has some.
+fn body_message(failure: &BodyError) -> String {
+    match failure {
+        BodyError::TooLarge { .. } => "Request Too Long".to_owned(),
+        BodyError::Overloaded => "Too Many Requests".to_owned(),
+        BodyError::TimedOut => "Request Timeout".to_owned(),
+        BodyError::UnknownEncoding(_) => "Unsupported Media Type".to_owned(),
+        failure => failure.to_string(),
+    }
+}
+
 /// Why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ApiGatewayError {
     /// No such path or method: API Gateway has these words for it.
     #[error("Missing Authentication Token")]
     MissingAuthenticationToken,
-    /// No template for the body's type, or a compressed body.
+    /// No API key, or one that is not in the access list.
+    #[error("Forbidden")]
+    Forbidden,
+    /// The caller lacks the right to do this with the stream.
+    #[error("User is not authorized to access this resource")]
+    AccessDenied,
+    /// No template for the body's type.
     #[error("Unsupported Media Type")]
     UnsupportedMediaType,
     /// The body is larger than allowed, or broke off.
-    #[error("{}", match .0 { BodyError::TooLarge { .. } => "Request Too Long".to_owned(), broken => broken.to_string() })]
+    #[error("{}", body_message(.0))]
     Body(#[from] BodyError),
     /// The body is not JSON of the right shape.
     #[error("Could not parse request body into json: {0}")]
@@ -43,7 +60,11 @@ impl ApiGatewayError {
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
+            Self::Forbidden => "ForbiddenException",
+            Self::AccessDenied => "AccessDeniedException",
             Self::Body(BodyError::TooLarge { .. }) => "RequestEntityTooLargeException",
+            Self::Body(BodyError::Overloaded) => "TooManyRequestsException",
+            Self::Body(BodyError::TimedOut) => "RequestTimeoutException",
             Self::UnsupportedMediaType | Self::Body(_) | Self::Json(_) => "BadRequestException",
             Self::Kinesis(refusal) => refusal.kind(),
         }
@@ -52,9 +73,15 @@ impl ApiGatewayError {
     /// The HTTP status.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
-            Self::MissingAuthenticationToken => StatusCode::FORBIDDEN,
-            Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::MissingAuthenticationToken | Self::Forbidden | Self::AccessDenied => StatusCode::FORBIDDEN,
+            Self::UnsupportedMediaType | Self::Body(BodyError::UnknownEncoding(_)) => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
             Self::Body(BodyError::TooLarge { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::TimedOut) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyError::Overloaded) | Self::Kinesis(KinesisError::ProvisionedThroughputExceeded { .. }) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Body(_) | Self::Json(_) => StatusCode::BAD_REQUEST,
             Self::Kinesis(refusal) => refusal.status(),
         }
@@ -69,7 +96,12 @@ impl ApiGatewayError {
         let mut response = reply::json_reply(&body);
         *response.status_mut() = self.status();
         response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(self.kind()));
-        if let Self::Kinesis(KinesisError::ProvisionedThroughputExceeded { retry_after, .. }) = self {
+        let retry_after = match self {
+            Self::Kinesis(KinesisError::ProvisionedThroughputExceeded { retry_after, .. }) => Some(retry_after),
+            Self::Body(BodyError::Overloaded) => Some(BodyError::RETRY_AFTER),
+            _ => None,
+        };
+        if let Some(retry_after) = retry_after {
             let seconds = retry_after.as_secs_f64().ceil().max(1.0) as u64;
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
         }

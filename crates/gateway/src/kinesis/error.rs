@@ -19,15 +19,21 @@ pub(crate) enum KinesisError {
     /// No such stream or shard.
     #[error("{0}")]
     ResourceNotFound(String),
-    /// The stream exists already.
+    /// The stream or the consumer exists already, or is not to be touched.
     #[error("{0}")]
     ResourceInUse(String),
-    /// More shards than allowed.
+    /// More shards, or more of something else, than allowed.
     #[error("{0}")]
     LimitExceeded(String),
     /// The iterator is older than five minutes.
     #[error("{0}")]
     ExpiredIterator(String),
+    /// The token for the next page is older than five minutes.
+    #[error("{0}")]
+    ExpiredNextToken(String),
+    /// The caller has no right to it.
+    #[error("{0}")]
+    AccessDenied(String),
     /// Too many bytes wait to be stored.
     #[error("{message}")]
     ProvisionedThroughputExceeded {
@@ -39,6 +45,9 @@ pub(crate) enum KinesisError {
     /// The log cannot be used.
     #[error("{0}")]
     ServiceUnavailable(String),
+    /// What is kept of the stream cannot be read.
+    #[error("{0}")]
+    InternalFailure(String),
 }
 
 impl KinesisError {
@@ -52,8 +61,11 @@ impl KinesisError {
             Self::ResourceInUse(_) => "ResourceInUseException",
             Self::LimitExceeded(_) => "LimitExceededException",
             Self::ExpiredIterator(_) => "ExpiredIteratorException",
+            Self::ExpiredNextToken(_) => "ExpiredNextTokenException",
+            Self::AccessDenied(_) => "AccessDeniedException",
             Self::ProvisionedThroughputExceeded { .. } => "ProvisionedThroughputExceededException",
             Self::ServiceUnavailable(_) => "ServiceUnavailable",
+            Self::InternalFailure(_) => "InternalFailure",
         }
     }
 
@@ -61,6 +73,7 @@ impl KinesisError {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::ServiceUnavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::InternalFailure(_) => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }

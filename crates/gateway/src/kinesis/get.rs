@@ -1,56 +1,88 @@
 //! GetShardIterator and GetRecords.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use pinflow_event::{Offset, Record, Timestamp, TopicPartition};
-use pinflow_log::{Bounds, LogError, ReadLimit, TopicDescription};
-use serde::Serialize;
+use pinflow_access::Right;
+use pinflow_event::{Offset, Record, TopicPartition};
+use pinflow_log::{LogError, ReadLimit};
+use serde::{Deserialize, Serialize};
 
-use super::constraint::Constraints;
+use super::constraint::{Constraints, TextRule};
+use super::describe::ChildShard;
+use super::member::{Blob, Integer, Text, Time};
 use super::sequence_number::SequenceNumber;
 use super::shard::ShardId;
 use super::shard_iterator::ShardIterator;
-use super::{Kinesis, KinesisError, stream_name};
+use super::shards::Shard;
+use super::starting_position::{StartingPosition, TYPES};
+use super::stream::Stream;
+use super::{Kinesis, KinesisError};
 
 /// What one GetRecords returns at most.
 const PAGE: ReadLimit = ReadLimit { records: 10_000, bytes: 10 * 1024 * 1024 };
-const ITERATOR_TYPES: [&str; 5] =
-    ["AFTER_SEQUENCE_NUMBER", "LATEST", "AT_TIMESTAMP", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"];
 
 /// The request of GetShardIterator.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 pub(crate) struct GetShardIterator {
+    pub(crate) stream_name: Option<Text>,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: Option<Text>,
     /// The shard's id.
-    pub(crate) shard_id: Option<String>,
+    pub(crate) shard_id: Option<Text>,
     /// One of the five types.
-    pub(crate) kind: Option<String>,
+    pub(crate) shard_iterator_type: Option<Text>,
     /// For the two types that go by sequence number.
-    pub(crate) starting_sequence_number: Option<String>,
+    pub(crate) starting_sequence_number: Option<Text>,
     /// For the type that goes by time.
-    pub(crate) timestamp: Option<Timestamp>,
+    pub(crate) timestamp: Option<Time>,
 }
 
+/// The reply of GetShardIterator.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct ShardIteratorReply {
     shard_iterator: String,
 }
 
+/// The request of GetRecords.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct GetRecords {
+    pub(crate) shard_iterator: Option<Text>,
+    pub(crate) limit: Option<Integer>,
+}
+
+/// The reply of GetRecords.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct RecordsReply {
-    millis_behind_latest: u128,
-    next_shard_iterator: String,
+    millis_behind_latest: u64,
+    /// None once a closed shard has no more records; [`RecordsReply::child_shards`] says where it goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_shard_iterator: Option<String>,
     records: Vec<RecordReply>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    child_shards: Vec<ChildShard>,
 }
 
+/// A record in a reply.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct RecordReply {
-    approximate_arrival_timestamp: f64,
-    data: String,
+pub(super) struct RecordReply {
+    approximate_arrival_timestamp: Time,
+    data: Blob,
     partition_key: String,
     sequence_number: String,
+}
+
+/// Records of a shard, and where it stands.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) records: Vec<RecordReply>,
+    /// Where to read on.
+    pub(super) next: Offset,
+    pub(super) millis_behind_latest: u64,
+    /// What follows the shard, where it is closed and has no more records.
+    pub(super) child_shards: Option<Vec<ChildShard>>,
 }
 
 impl Kinesis {
@@ -60,110 +92,49 @@ impl Kinesis {
     /// [`KinesisError`].
     pub(crate) async fn get_shard_iterator(
         &self,
-        stream: &str,
         request: GetShardIterator,
     ) -> Result<ShardIteratorReply, KinesisError> {
+        let (name, arn) = (request.stream_name.as_ref(), request.stream_arn.as_ref());
         let mut constraints = Constraints::default();
-        constraints.not_null(request.shard_id.as_ref(), "shardId");
-        constraints.not_null(request.kind.as_ref(), "shardIteratorType");
-        if let Some(kind) = request.kind.as_ref().filter(|kind| !ITERATOR_TYPES.contains(&kind.as_str())) {
-            let types = ITERATOR_TYPES.join(", ");
-            constraints.broken(
-                kind,
-                "shardIteratorType",
-                format_args!("Member must satisfy enum value set: [{types}]"),
-            );
-        }
-        let stream = stream_name::note(stream, &mut constraints);
+        constraints.required_text("shardId", request.shard_id.as_ref(), TextRule::NAME);
+        constraints.not_null("shardIteratorType", request.shard_iterator_type.as_ref());
+        constraints.one_of("shardIteratorType", request.shard_iterator_type.as_ref(), &TYPES);
+        constraints.text(
+            "startingSequenceNumber",
+            request.starting_sequence_number.as_ref(),
+            TextRule::SEQUENCE_NUMBER,
+        );
+        constraints.stream(name, arn);
         constraints.check()?;
-        let topic = self.describe(&stream.expect(stream_name::CHECKED)).await?;
-        let at = self.find_shard(&topic, request.shard_id.as_deref().unwrap_or_default())?;
-        let next = self.starting_offset(&topic, &at, &request).await?;
+        let stream = self.authorized(Right::Consume, "GetShardIterator", name, arn)?;
+        let id = request.shard_id.as_deref().unwrap_or_default();
+        let id = ShardId::parse(id).ok_or_else(|| self.unknown_shard(&stream, id))?;
+        let (stream, shard) = self.stream_and_shard(&stream, id).await?;
+        let position = StartingPosition {
+            kind: request.shard_iterator_type.as_deref().unwrap_or_default(),
+            sequence_number: request.starting_sequence_number.as_ref(),
+            timestamp: request.timestamp,
+        };
+        let next = self.starting_offset(&stream, &shard, position).await?;
         let issued = self.backend.clock.now();
-        let iterator = ShardIterator { at, stream_created: topic.created, next, issued };
+        let at = TopicPartition::new(stream.name().clone(), shard.id.0);
+        let iterator = ShardIterator { at, stream_created: stream.topic.created, next, issued };
         Ok(ShardIteratorReply { shard_iterator: iterator.encode() })
     }
 
-    fn find_shard(&self, topic: &TopicDescription, id: &str) -> Result<TopicPartition, KinesisError> {
-        match ShardId::parse(id) {
-            Some(ShardId(number)) if number.0 < topic.config.partitions => {
-                Ok(TopicPartition::new(topic.name.clone(), number))
-            }
-            Some(_) => Err(KinesisError::ResourceNotFound(format!(
-                "Shard {id} in stream {} under account {} does not exist",
-                topic.name,
-                self.account()
-            ))),
-            None => Err(KinesisError::ResourceNotFound(format!(
-                "Could not find shard {id} in stream {} under account {}.",
-                topic.name,
-                self.account()
-            ))),
-        }
-    }
-
-    async fn starting_offset(
+    /// The stream and one of its shards. Without the stream Kinesis says that the shard is not there.
+    pub(super) async fn stream_and_shard(
         &self,
-        topic: &TopicDescription,
-        at: &TopicPartition,
-        request: &GetShardIterator,
-    ) -> Result<Offset, KinesisError> {
-        let kind = request.kind.as_deref().unwrap_or_default();
-        let number = match &request.starting_sequence_number {
-            Some(text) if kind.ends_with("_SEQUENCE_NUMBER") => Some(self.own_number(topic, at, text)?),
-            None if kind.ends_with("_SEQUENCE_NUMBER") => return Err(number_and_type(kind, "no")),
-            Some(_) => return Err(number_and_type(kind, "also a")),
-            None => None,
+        stream: &pinflow_event::TopicName,
+        id: ShardId,
+    ) -> Result<(Stream, Shard), KinesisError> {
+        let topic = match self.backend.log.topic(stream).await {
+            Err(LogError::UnknownTopic(_)) => return Err(self.no_such_shard(stream, id)),
+            topic => topic.map_err(|failure| self.error(stream, failure))?,
         };
-        match (kind, number) {
-            ("AT_SEQUENCE_NUMBER", Some(number)) => Ok(number.offset()),
-            ("AFTER_SEQUENCE_NUMBER", Some(number)) => Ok(number.next_offset()),
-            ("AT_TIMESTAMP", _) => {
-                let time = self.past_time(request.timestamp)?;
-                self.backend.log.offset_at(at, time).await.map_err(|failure| self.error(&topic.name, failure))
-            }
-            ("LATEST", _) => Ok(self.bounds(at).await?.end),
-            _ => Ok(self.bounds(at).await?.earliest),
-        }
-    }
-
-    fn own_number(
-        &self,
-        topic: &TopicDescription,
-        at: &TopicPartition,
-        text: &str,
-    ) -> Result<SequenceNumber, KinesisError> {
-        let number = SequenceNumber::parse(text).filter(|number| number.belongs_to(topic.created, at.partition));
-        number.ok_or_else(|| {
-            KinesisError::InvalidArgument(format!(
-                "StartingSequenceNumber {text} used in GetShardIterator on shard {} in stream {} under account {} is invalid \
-                 because it did not come from this stream.",
-                ShardId(at.partition),
-                topic.name,
-                self.account()
-            ))
-        })
-    }
-
-    fn past_time(&self, time: Option<Timestamp>) -> Result<Timestamp, KinesisError> {
-        let time = time.ok_or_else(|| {
-            KinesisError::InvalidArgument(
-                "Must specify timestamp parameter for iterator of type AT_TIMESTAMP. Request specified no timestamp parameter."
-                    .to_owned(),
-            )
-        })?;
-        let now = self.backend.clock.now();
-        if time > now {
-            return Err(KinesisError::InvalidArgument(format!(
-                "The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. \
-                 timestampInMillis: {time}, currentTimestampInMillis: {now}"
-            )));
-        }
-        Ok(time)
-    }
-
-    async fn bounds(&self, at: &TopicPartition) -> Result<Bounds, KinesisError> {
-        self.backend.log.bounds(at).await.map_err(|failure| self.error(&at.topic, failure))
+        let found = Stream::of(topic)?;
+        let shard = found.shards.get(id).ok_or_else(|| self.no_such_shard(stream, id))?;
+        Ok((found, shard))
     }
 
     /// The records from an iterator on, of the stream `stream` where that is given.
@@ -173,60 +144,78 @@ impl Kinesis {
     pub(crate) async fn get_records(
         &self,
         stream: Option<&str>,
-        iterator: Option<&str>,
+        request: GetRecords,
     ) -> Result<RecordsReply, KinesisError> {
         let mut constraints = Constraints::default();
-        constraints.not_null(iterator, "shardIterator");
+        constraints.range("limit", request.limit, 1..=10_000);
+        constraints.required_text("shardIterator", request.shard_iterator.as_ref(), TextRule::SHARD_ITERATOR);
         constraints.check()?;
         let now = self.backend.clock.now();
-        let mut iterator = ShardIterator::decode(iterator.unwrap_or_default(), now)?;
+        let mut iterator = ShardIterator::decode(request.shard_iterator.as_deref().unwrap_or_default(), now)?;
         if stream.is_some_and(|stream| stream != iterator.at.topic.as_str()) {
             return Err(KinesisError::InvalidArgument("Invalid ShardIterator.".to_owned()));
         }
-        let topic = self.describe(&iterator.at.topic).await?;
-        if topic.created != iterator.stream_created {
-            return Err(self.error(&topic.name, LogError::UnknownTopic(topic.name.clone())));
+        let name = Text(iterator.at.topic.to_string());
+        let name = self.authorized(Right::Consume, "GetRecords", Some(&name), None)?;
+        let (stream, shard) = self.stream_and_shard(&name, ShardId(iterator.at.partition)).await?;
+        if stream.topic.created != iterator.stream_created {
+            // Its numbers are smaller than all of the stream that has the name now.
+            iterator.stream_created = stream.topic.created;
+            iterator.next = Offset::ZERO;
         }
-        let records = self.read(&mut iterator).await?;
-        let end = self.bounds(&iterator.at).await?.end;
-        if let Some(last) = records.last() {
-            iterator.next = last.offset.plus(1);
-        }
+        let most = request.limit.and_then(|Integer(limit)| usize::try_from(limit).ok()).unwrap_or(PAGE.records);
+        let page = self.page(&stream, &shard, iterator.next, ReadLimit { records: most, ..PAGE }).await?;
+        iterator.next = page.next;
         iterator.issued = now;
-        let behind = records.last().filter(|_| iterator.next < end).map(|last| now.since(last.timestamp).as_millis());
         Ok(RecordsReply {
-            millis_behind_latest: behind.unwrap_or(0),
-            next_shard_iterator: iterator.encode(),
-            records: records.into_iter().map(|record| reply(&topic, &iterator.at, record)).collect(),
+            millis_behind_latest: page.millis_behind_latest,
+            next_shard_iterator: page.child_shards.is_none().then(|| iterator.encode()),
+            records: page.records,
+            child_shards: page.child_shards.unwrap_or_default(),
         })
     }
 
-    /// Reads on. What is gone already is passed over, as Kinesis does.
-    async fn read(&self, iterator: &mut ShardIterator) -> Result<Vec<Record>, KinesisError> {
-        let log = &self.backend.log;
-        let mut read = log.read(&iterator.at, iterator.next, PAGE).await;
+    /// The records of a shard from `from` on. What is gone already is passed over, as Kinesis does.
+    pub(super) async fn page(
+        &self,
+        stream: &Stream,
+        shard: &Shard,
+        from: Offset,
+        limit: ReadLimit,
+    ) -> Result<Page, KinesisError> {
+        let at = TopicPartition::new(stream.name().clone(), shard.id.0);
+        let mut next = from;
+        let mut read = self.backend.log.read(&at, next, limit).await;
         if let Err(LogError::OffsetOutOfRange { earliest, end, .. }) = read {
-            iterator.next = iterator.next.clamp(earliest, end);
-            read = log.read(&iterator.at, iterator.next, PAGE).await;
+            next = next.clamp(earliest, end);
+            read = self.backend.log.read(&at, next, limit).await;
         }
-        read.map_err(|failure| self.error(&iterator.at.topic, failure))
+        let records = read.map_err(|failure| self.error(stream.name(), failure))?;
+        let end = self.bounds(&at).await?.end;
+        let now = self.backend.clock.now();
+        let behind = |since| u64::try_from(now.since(since).as_millis()).unwrap_or(u64::MAX);
+        let mut millis_behind_latest = 0;
+        if let Some(last) = records.last() {
+            next = last.offset.plus(1);
+            millis_behind_latest = if next < end { behind(last.timestamp) } else { 0 };
+        }
+        let mut child_shards = None;
+        if let Some(closed) = shard.closed.filter(|_| records.is_empty() && next >= end) {
+            millis_behind_latest = behind(closed);
+            let children = stream.shards.all().into_iter().filter(|child| child.parents.contains(&shard.id));
+            child_shards = Some(children.map(|child| ChildShard::of(&child)).collect());
+        }
+        let records = records.into_iter().map(|record| reply(shard, record)).collect();
+        Ok(Page { records, next, millis_behind_latest, child_shards })
     }
 }
 
-fn reply(topic: &TopicDescription, at: &TopicPartition, record: Record) -> RecordReply {
-    let key = record.key.unwrap_or_default();
+fn reply(shard: &Shard, record: Record) -> RecordReply {
+    let number = SequenceNumber::of_record(shard.created, shard.id.0, record.offset, record.timestamp);
     RecordReply {
-        approximate_arrival_timestamp: record.timestamp.as_millis() as f64 / 1_000.0,
-        data: BASE64.encode(record.value.unwrap_or_default()),
-        partition_key: String::from_utf8_lossy(&key).into_owned(),
-        sequence_number: SequenceNumber::of_record(topic.created, at.partition, record.offset, record.timestamp)
-            .to_string(),
+        approximate_arrival_timestamp: Time(record.timestamp),
+        data: Blob(record.value.unwrap_or_default()),
+        partition_key: String::from_utf8_lossy(&record.key.unwrap_or_default()).into_owned(),
+        sequence_number: number.to_string(),
     }
-}
-
-fn number_and_type(kind: &str, given: &str) -> KinesisError {
-    KinesisError::InvalidArgument(format!(
-        "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or (2) TRIM_HORIZON or \
-         LATEST and no StartingSequenceNumber. Request specified {kind} and {given} StartingSequenceNumber."
-    ))
 }

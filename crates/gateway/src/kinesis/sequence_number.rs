@@ -2,7 +2,7 @@
 //!
 //! From the highest bit, in hex digits: `2`, 9 of the second that the shard was made, 1 of the shard's number, 16 of the index,
 //! 2 zero, 9 of the second of the record, 8 of the shard's number, `2`. The index is the offset plus 1: the shard's own
-//! starting number has index 0, and stands before every record.
+//! starting number has index 0 and stands before every record, its ending number has the largest index.
 
 use std::fmt;
 
@@ -15,6 +15,10 @@ const TAIL_BITS: u32 = 80;
 const SECONDS: u64 = (1 << 36) - 1;
 /// The version of the layout, at both ends.
 const VERSION: u128 = 2;
+/// The index of a closed shard's end, and the largest that Kinesis takes.
+const LAST_INDEX: u64 = i64::MAX.cast_unsigned();
+/// The first second that Kinesis takes for no time of a shard.
+const NO_TIME: u64 = 16_025_175_000;
 
 /// Where a record stands in a shard, or where the shard starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +40,16 @@ impl SequenceNumber {
         Self { shard_created: seconds(created), shard, index: 0, time: seconds(created) }
     }
 
+    /// The number to read on after, so that the record at `next` is the first.
+    pub(super) fn before(created: Timestamp, shard: Partition, next: Offset, time: Timestamp) -> Self {
+        Self { shard_created: seconds(created), shard, index: next.0, time: seconds(time) }
+    }
+
+    /// The number that a shard ends with once it is closed, larger than that of every record in it.
+    pub(super) fn of_end(created: Timestamp, shard: Partition, closed: Timestamp) -> Self {
+        Self { shard_created: seconds(created), shard, index: LAST_INDEX, time: seconds(closed) }
+    }
+
     /// The offset of the record; the first one for the number of the shard's start.
     pub(super) fn offset(&self) -> Offset {
         Offset(self.index.saturating_sub(1))
@@ -51,6 +65,11 @@ impl SequenceNumber {
         self.shard_created == seconds(created) && self.shard == shard
     }
 
+    /// The second that it is of.
+    pub(super) fn time(&self) -> Timestamp {
+        Timestamp::from_millis(i64::try_from(self.time).expect("seconds have 36 bits") * 1_000)
+    }
+
     /// Reads a number back; `None` for one that this layout does not give.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let number: BigUint = text.parse().ok()?;
@@ -64,6 +83,40 @@ impl SequenceNumber {
         };
         // Whatever else the text says is not of this layout.
         (parsed.to_string() == text).then_some(parsed)
+    }
+}
+
+/// What Kinesis reads from a number of any stream, also of the two older layouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ForeignNumber {
+    /// The shard that it encodes.
+    pub(super) shard: Partition,
+}
+
+impl ForeignNumber {
+    /// Reads a number that [`SequenceNumber::parse`] may not know; `None` for one that no stream gives.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let mut number: BigUint = text.parse().ok()?;
+        let oldest = BigUint::from(1_u8) << 124_u8;
+        if number < oldest {
+            number += oldest;
+        }
+        let digits = number.to_str_radix(16);
+        let field = |start: usize, end: usize| u64::from_str_radix(digits.get(start..end)?, 16).ok();
+        let version = if number.bits() <= 129 {
+            Some(0)
+        } else {
+            field(46, 47).filter(|_| digits.len() == 47 && digits.starts_with('2'))
+        };
+        let shard = match version {
+            Some(0) => field(28, 32).filter(|_| digits.len() == 32)?,
+            Some(1) => field(38, 46)?,
+            Some(2) if field(11, 27)? <= LAST_INDEX => field(38, 46)?,
+            _ => return None,
+        };
+        let shard = u32::try_from(shard).ok().filter(|shard| *shard <= i32::MAX.cast_unsigned())?;
+        let timely = version == Some(1) || field(1, 10)? < NO_TIME;
+        timely.then_some(Self { shard: Partition(shard) })
     }
 }
 
@@ -126,6 +179,33 @@ mod tests {
             .into();
         assert!(start < numbers[0]);
         assert!(numbers.is_sorted(), "{numbers:?}");
+    }
+
+    #[test]
+    fn a_closed_shard_ends_after_its_records() {
+        let end = SequenceNumber::of_end(CREATED, Partition(3), Timestamp::from_millis(1_700_000_009_000));
+        assert!(number(3, 1 << 62, i64::MAX).to_string() < end.to_string());
+        assert_eq!(SequenceNumber::parse(&end.to_string()), Some(end));
+        assert_eq!(end.time(), Timestamp::from_millis(1_700_000_009_000));
+    }
+
+    #[test]
+    fn numbers_of_other_streams_tell_their_shard() {
+        let hex = |digits: &str| BigUint::parse_bytes(digits.as_bytes(), 16).unwrap().to_string();
+        for (text, shard) in [
+            ("0".to_owned(), Some(0)),
+            ("5".to_owned(), Some(5)),
+            ("425352958651173072921826052383309826".to_owned(), Some(2)),
+            (number(7, 9, 1).to_string(), Some(7)),
+            ("49590338271490256608559692538361571095921575989136588898".to_owned(), Some(6)),
+            (hex("13bb2cc3d80000000000000000000000"), None),
+            (hex("20000000000800000000000000000000000000000000002"), None),
+            (hex("20000000000000000000000000000000000000800000002"), None),
+            (hex("20000000000000000000000000000000000000000000003"), None),
+            ("9".repeat(60), None),
+        ] {
+            assert_eq!(ForeignNumber::parse(&text).map(|number| number.shard.0), shard, "{text}");
+        }
     }
 
     #[test]

@@ -1,31 +1,62 @@
-//! CreateStream, DeleteStream, DescribeStream, ListStreams.
+//! CreateStream, DeleteStream, ListStreams.
 
-use pinflow_event::Partition;
-use pinflow_log::TopicDescription;
+use pinflow_access::Right;
+use pinflow_log::{LogError, TopicDescription};
 use serde::{Deserialize, Serialize};
 
-use super::constraint::Constraints;
-use super::sequence_number::SequenceNumber;
-use super::shard::{ShardId, hash_range};
-use super::{Kinesis, KinesisError, stream_name};
+use super::constraint::{Constraints, TextRule};
+use super::describe::StreamSummary;
+use super::member::{Boolean, Integer, Structure, Text, TextMap};
+use super::stream::{Stream, StreamMode, mode_property, tags_property};
+use super::{Kinesis, KinesisError, arn, tags};
 
-/// What a stream keeps where it has no retention age: the longest that Kinesis has.
-const LONGEST_RETENTION_HOURS: u64 = 8_760;
 const DEFAULT_PAGE: usize = 100;
 const LARGEST_PAGE: i64 = 10_000;
+/// The shards of a new stream whose user leaves their number to Kinesis.
+const ON_DEMAND_SHARDS: i64 = 4;
+/// The most shards that the service's model takes in one request.
+const MOST_SHARDS: i64 = 100_000;
+
+/// The request of CreateStream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct CreateStream {
+    pub(crate) stream_name: Option<Text>,
+    pub(crate) shard_count: Option<Integer>,
+    pub(crate) stream_mode_details: Option<Structure<StreamModeDetails>>,
+    pub(crate) tags: Option<TextMap>,
+}
+
+/// How a stream gets its shards, in a request.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct StreamModeDetails {
+    pub(crate) stream_mode: Option<Text>,
+}
+
+/// The request of DeleteStream.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub(crate) struct DeleteStream {
+    pub(crate) stream_name: Option<Text>,
+    #[serde(rename = "StreamARN")]
+    pub(crate) stream_arn: Option<Text>,
+    pub(crate) enforce_consumer_deletion: Option<Boolean>,
+}
 
 /// The request of ListStreams.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub(crate) struct ListStreams {
     /// Names after this one only.
-    exclusive_start_stream_name: Option<String>,
+    exclusive_start_stream_name: Option<Text>,
     /// The page after that one; it is the last name of it.
-    next_token: Option<String>,
+    next_token: Option<Text>,
     /// Names a page.
-    limit: Option<i64>,
+    limit: Option<Integer>,
 }
 
+/// The reply of ListStreams.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct StreamList {
@@ -36,175 +67,138 @@ pub(crate) struct StreamList {
     stream_summaries: Vec<StreamSummary>,
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct StreamSummary {
-    stream_name: String,
-    #[serde(rename = "StreamARN")]
-    stream_arn: String,
-    stream_status: &'static str,
-    stream_mode_details: StreamModeDetails,
-    stream_creation_timestamp: f64,
+fn is_on_demand(details: Option<&Structure<StreamModeDetails>>) -> bool {
+    let mode = details.and_then(|Structure(details)| details.stream_mode.as_deref());
+    mode.and_then(StreamMode::parse) == Some(StreamMode::OnDemand)
 }
 
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct StreamModeDetails {
-    stream_mode: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub(crate) struct DescribedStream {
-    stream_description: StreamDescription,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct StreamDescription {
-    #[serde(flatten)]
-    summary: StreamSummary,
-    shards: Vec<Shard>,
-    has_more_shards: bool,
-    retention_period_hours: u64,
-    enhanced_monitoring: [EnhancedMonitoring; 1],
-    encryption_type: &'static str,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct EnhancedMonitoring {
-    shard_level_metrics: [&'static str; 0],
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Shard {
-    shard_id: String,
-    hash_key_range: HashKeyRange,
-    sequence_number_range: SequenceNumberRange,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct HashKeyRange {
-    starting_hash_key: String,
-    ending_hash_key: String,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct SequenceNumberRange {
-    starting_sequence_number: String,
+/// The mode that a request names, whose constraints it checks.
+pub(super) fn mode(
+    details: Option<&Structure<StreamModeDetails>>,
+    constraints: &mut Constraints,
+) -> Option<StreamMode> {
+    const PATH: &str = "streamModeDetails.streamMode";
+    let Structure(details) = details?;
+    constraints.not_null(PATH, details.stream_mode.as_ref());
+    constraints.one_of(PATH, details.stream_mode.as_ref(), &StreamMode::NAMES);
+    details.stream_mode.as_deref().and_then(StreamMode::parse)
 }
 
 impl Kinesis {
-    /// Makes a stream.
+    /// Makes a stream. It can be used as soon as this returns.
     ///
     /// # Errors
     /// [`KinesisError::ResourceInUse`]; [`KinesisError::LimitExceeded`] for too many shards.
-    pub(crate) async fn create_stream(&self, stream: &str, shards: i64) -> Result<(), KinesisError> {
+    pub(crate) async fn create_stream(&self, request: CreateStream) -> Result<(), KinesisError> {
         let mut constraints = Constraints::default();
-        constraints.range(shards, "shardCount", 1, i64::from(i32::MAX));
-        let topic = stream_name::note(stream, &mut constraints);
+        if !is_on_demand(request.stream_mode_details.as_ref()) {
+            constraints.not_null("shardCount", request.shard_count.as_ref());
+        }
+        constraints.range("shardCount", request.shard_count, 1..=MOST_SHARDS);
+        let mode = mode(request.stream_mode_details.as_ref(), &mut constraints);
+        constraints.required_text("streamName", request.stream_name.as_ref(), TextRule::NAME);
+        if let Some(given) = &request.tags {
+            tags::check_tags(given, &mut constraints);
+        }
         constraints.check()?;
-        let topic = topic.expect(stream_name::CHECKED);
-        let limit = self.backend.settings.max_shards;
-        let shards = u32::try_from(shards).ok().filter(|shards| *shards <= limit).ok_or_else(|| {
-            KinesisError::LimitExceeded(format!(
-                "This request would exceed the shard limit for the account {} in {}. Limit: {limit} shards a stream, requested: {shards}.",
-                self.account(),
-                self.backend.settings.region
-            ))
+        let stream = self.authorized(Right::Administer, "CreateStream", request.stream_name.as_ref(), None)?;
+        let tags = request.tags.unwrap_or_default().0;
+        tags::check_characters(tags.iter().flat_map(|(key, value)| [key, value]), || {
+            format!("add tags to stream {stream}")
         })?;
-        let config = self.backend.settings.topic_config(shards);
-        let made = self.backend.log.create_topic(&topic, config).await;
-        made.map(drop).map_err(|failure| self.error(&topic, failure))
+        if self.backend.log.topic(&stream).await.is_ok() {
+            return Err(self.error(&stream, LogError::TopicExists(stream.clone())));
+        }
+        let Integer(shards) = request.shard_count.unwrap_or(Integer(ON_DEMAND_SHARDS));
+        self.check_shard_limit(&stream, 0, u64::try_from(shards).unwrap_or(u64::MAX))?;
+        let mut config = self.backend.settings.stream_config(u32::try_from(shards).unwrap_or(u32::MAX));
+        let mut properties = tags_property(&tags);
+        properties.extend(mode.map(mode_property).unwrap_or_default());
+        config.properties = properties.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        let made = self.backend.log.create_topic(&stream, config).await;
+        made.map(drop).map_err(|failure| self.error(&stream, failure))
     }
 
     /// Removes a stream with all its records.
     ///
     /// # Errors
-    /// [`KinesisError::ResourceNotFound`]; [`KinesisError::ResourceInUse`] for a stream that the pipeline reads.
-    pub(crate) async fn delete_stream(&self, stream: &str) -> Result<(), KinesisError> {
-        let topic = stream_name::parse(stream)?;
-        if self.backend.settings.kept_topics.contains(&topic) {
-            let account = self.account();
-            let message =
-                format!("Stream {stream} under account {account} is read by the pipeline and cannot be deleted.");
-            return Err(KinesisError::ResourceInUse(message));
+    /// [`KinesisError::ResourceNotFound`]; [`KinesisError::ResourceInUse`] for a stream that the pipeline reads, or that
+    /// has consumers which are not to go with it.
+    pub(crate) async fn delete_stream(&self, request: DeleteStream) -> Result<(), KinesisError> {
+        let (name, arn) = (request.stream_name.as_ref(), request.stream_arn.as_ref());
+        let mut constraints = Constraints::default();
+        constraints.stream(name, arn);
+        constraints.check()?;
+        let stream = self.authorized(Right::Administer, "DeleteStream", name, arn)?;
+        let account = self.account();
+        let in_use = |why| KinesisError::ResourceInUse(format!("Stream {stream} under account {account} {why}"));
+        if self.backend.settings.kept_topics.contains(&stream) {
+            return Err(in_use("is read by the pipeline and cannot be deleted."));
         }
-        self.backend.log.delete_topic(&topic).await.map_err(|failure| self.error(&topic, failure))
+        let _administration = self.backend.administration.lock().await;
+        let enforced = request.enforce_consumer_deletion.is_some_and(|Boolean(enforced)| enforced);
+        if !(enforced || self.stream(&stream).await?.consumers()?.is_empty()) {
+            return Err(in_use("has registered consumers; deregister them or set EnforceConsumerDeletion."));
+        }
+        self.backend.log.delete_topic(&stream).await.map_err(|failure| self.error(&stream, failure))
     }
 
-    /// A stream with all its shards.
-    ///
-    /// # Errors
-    /// [`KinesisError::ResourceNotFound`].
-    pub(crate) async fn describe_stream(&self, stream: &str) -> Result<DescribedStream, KinesisError> {
-        let topic = self.describe(&stream_name::parse(stream)?).await?;
-        let age = topic.config.retention_age;
-        let stream_description = StreamDescription {
-            summary: self.summary(&topic),
-            shards: (0..topic.config.partitions).map(|number| shard(&topic, Partition(number))).collect(),
-            has_more_shards: false,
-            retention_period_hours: age.map_or(LONGEST_RETENTION_HOURS, |age| age.as_secs().div_ceil(3_600)),
-            enhanced_monitoring: [EnhancedMonitoring { shard_level_metrics: [] }],
-            encryption_type: "NONE",
-        };
-        Ok(DescribedStream { stream_description })
-    }
-
-    /// A page of the streams, sorted by name.
+    /// A page of the streams that the caller has any right on, sorted by name.
     ///
     /// # Errors
     /// [`KinesisError::Validation`] for the page's size.
     pub(crate) async fn list_streams(&self, request: ListStreams) -> Result<StreamList, KinesisError> {
         let mut constraints = Constraints::default();
-        if let Some(limit) = request.limit {
-            constraints.range(limit, "limit", 1, LARGEST_PAGE);
-        }
+        constraints.range("limit", request.limit, 1..=LARGEST_PAGE);
+        constraints.text("exclusiveStartStreamName", request.exclusive_start_stream_name.as_ref(), TextRule::NAME);
+        constraints.text("nextToken", request.next_token.as_ref(), TextRule::NEXT_TOKEN);
         constraints.check()?;
-        let page = request.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(DEFAULT_PAGE);
-        let after = request.next_token.or(request.exclusive_start_stream_name).unwrap_or_default();
-        let topics = self.backend.log.topics().await;
-        let topics = topics.map_err(|failure| KinesisError::ServiceUnavailable(failure.to_string()))?;
-        let mut topics: Vec<TopicDescription> = topics
-            .into_iter()
-            .filter(|topic| stream_name::is_stream(&topic.name) && topic.name.as_str() > after.as_str())
-            .take(page + 1)
-            .collect();
+        let page = request.limit.and_then(|Integer(limit)| usize::try_from(limit).ok()).unwrap_or(DEFAULT_PAGE);
+        let Text(after) = request.next_token.or(request.exclusive_start_stream_name).unwrap_or_default();
+        let mut topics: Vec<TopicDescription> = self.all_streams().await?;
+        topics.retain(|topic| topic.name.as_str() > after.as_str());
         let has_more_streams = topics.len() > page;
         topics.truncate(page);
         let stream_names: Vec<String> = topics.iter().map(|topic| topic.name.to_string()).collect();
+        let streams = topics.into_iter().map(Stream::of).collect::<Result<Vec<_>, _>>()?;
         Ok(StreamList {
             has_more_streams,
             next_token: if has_more_streams { stream_names.last().cloned() } else { None },
             stream_names,
-            stream_summaries: topics.iter().map(|topic| self.summary(topic)).collect(),
+            stream_summaries: streams.iter().map(|stream| self.summary(stream)).collect(),
         })
     }
 
-    fn summary(&self, topic: &TopicDescription) -> StreamSummary {
-        let settings = &self.backend.settings;
-        StreamSummary {
-            stream_name: topic.name.to_string(),
-            stream_arn: format!("arn:aws:kinesis:{}:{}:stream/{}", settings.region, settings.account_id, topic.name),
-            stream_status: "ACTIVE",
-            stream_mode_details: StreamModeDetails { stream_mode: "PROVISIONED" },
-            stream_creation_timestamp: topic.created.as_millis() as f64 / 1_000.0,
-        }
+    /// All streams that the caller has any right on, sorted by name.
+    pub(super) async fn all_streams(&self) -> Result<Vec<TopicDescription>, KinesisError> {
+        let topics = self.backend.log.topics().await;
+        let mut topics = topics.map_err(|failure| KinesisError::ServiceUnavailable(failure.to_string()))?;
+        let known = |topic: &TopicDescription| {
+            let mut rights = [Right::Produce, Right::Consume, Right::Administer].into_iter();
+            rights.any(|right| self.caller.may(right, &topic.name))
+        };
+        topics.retain(|topic| arn::is_stream(&topic.name) && known(topic));
+        Ok(topics)
     }
-}
 
-fn shard(topic: &TopicDescription, partition: Partition) -> Shard {
-    let id = ShardId(partition);
-    let (first, last) = hash_range(id, topic.config.partitions);
-    Shard {
-        shard_id: id.to_string(),
-        hash_key_range: HashKeyRange { starting_hash_key: first.to_string(), ending_hash_key: last.to_string() },
-        sequence_number_range: SequenceNumberRange {
-            starting_sequence_number: SequenceNumber::of_shard(topic.created, partition).to_string(),
-        },
+    /// Refuses `more` open shards beside the stream's `open` ones, where they are too many.
+    pub(super) fn check_shard_limit(
+        &self,
+        stream: &pinflow_event::TopicName,
+        open: u64,
+        more: u64,
+    ) -> Result<(), KinesisError> {
+        let settings = &self.backend.settings;
+        let limit = settings.max_shards;
+        if open.saturating_add(more) <= u64::from(limit) {
+            return Ok(());
+        }
+        Err(KinesisError::LimitExceeded(format!(
+            "This request would exceed the shard limit for the account {} in {}. Current shard count for the stream {stream}: {open}. \
+             Limit: {limit}. Number of additional shards that would have resulted from this request: {more}. Refer to the AWS \
+             Service Limits page (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and how \
+             to request higher limits.",
+            settings.account_id, settings.region
+        )))
     }
 }

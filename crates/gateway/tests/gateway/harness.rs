@@ -1,9 +1,11 @@
 //! A gateway in front of a log in memory, with a clock that stands still.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode};
+use pinflow_access::{Access, AccessList};
 use pinflow_event::{Clock, ManualClock, Offset, Partition, Record, Timestamp, TopicName, TopicPartition};
 use pinflow_gateway::{Gateway, GatewaySettings};
 use pinflow_log::{EventLog, MemoryLog, ReadLimit};
@@ -34,11 +36,25 @@ impl Harness {
         Self::in_front_of(settings, |log| log)
     }
 
+    /// A gateway for the callers of an access list alone.
+    pub fn guarded(settings: GatewaySettings, list: &str) -> Self {
+        let list = AccessList::parse(list, Path::new("access.yaml")).unwrap();
+        Self::made(settings, |log| log, Access::listed(list))
+    }
+
     /// A gateway whose log is what `wrap` makes of one in memory.
     pub fn in_front_of(settings: GatewaySettings, wrap: impl FnOnce(Arc<dyn EventLog>) -> Arc<dyn EventLog>) -> Self {
+        Self::made(settings, wrap, Access::open())
+    }
+
+    fn made(
+        settings: GatewaySettings,
+        wrap: impl FnOnce(Arc<dyn EventLog>) -> Arc<dyn EventLog>,
+        access: Access,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(NOW));
         let log = wrap(Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<dyn Clock>)));
-        let gateway = Gateway::new(Arc::clone(&log), settings, Arc::clone(&clock) as Arc<dyn Clock>);
+        let gateway = Gateway::guarded(Arc::clone(&log), settings, Arc::clone(&clock) as Arc<dyn Clock>, access);
         Self { gateway, log, clock }
     }
 

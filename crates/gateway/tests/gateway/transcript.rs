@@ -13,7 +13,10 @@
 //! < body
 //! = topic-partition@offset key value     (what the log then holds; `null` for none)
 //! ```
-//! In a reply `…` stands for any text.
+//! In a reply `…` stands for any text, and a line ends with LF where the reply has CRLF.
+
+use std::time::Duration;
+//! In a reply `…` stands for any text. A request with a target of AWS is signed, unless it has the line `Authorization: -`.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -21,6 +24,8 @@ use pinflow_event::Record;
 use pinflow_gateway::GatewaySettings;
 
 use crate::harness::{Harness, Reply};
+use crate::kinesis_client::SIGNATURE;
+use crate::openapi;
 
 #[tokio::test]
 async fn kafka_rest_v2() {
@@ -28,8 +33,48 @@ async fn kafka_rest_v2() {
 }
 
 #[tokio::test]
+async fn kafka_rest_v2_consumers() {
+    play(include_str!("../cases/kafka_rest_v2_consumers.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_topics() {
+    play(include_str!("../cases/kafka_rest_v3_topics.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_configs() {
+    play(include_str!("../cases/kafka_rest_v3_configs.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_produce() {
+    play(include_str!("../cases/kafka_rest_v3_produce.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_groups() {
+    play(include_str!("../cases/kafka_rest_v3_groups.http")).await;
+}
+
+#[tokio::test]
 async fn api_gateway() {
     play(include_str!("../cases/api_gateway.http")).await;
+}
+
+#[tokio::test]
+async fn kinesis_protocol() {
+    play(include_str!("../cases/kinesis_protocol.http")).await;
+}
+
+#[tokio::test]
+async fn kinesis_streams() {
+    play(include_str!("../cases/kinesis_streams.http")).await;
+}
+
+#[tokio::test]
+async fn kinesis_records() {
+    play(include_str!("../cases/kinesis_records.http")).await;
 }
 
 async fn play(transcript: &str) {
@@ -51,6 +96,8 @@ async fn play_section(text: &str) -> Result<(), String> {
         let (name, value) = line.split_once(' ').unwrap();
         set(&mut settings, name, value);
     }
+    // The document shows the defaults.
+    let (documented, stages) = (!settings.accept_plain_json, settings.stages.clone());
     let harness = Harness::new(settings);
     assert!(!lines.is_empty(), "a section without a request");
     while !lines.is_empty() {
@@ -60,6 +107,9 @@ async fn play_section(text: &str) -> Result<(), String> {
         assert!(!request.is_empty() && !expected.is_empty(), "not a request and its reply: {lines:?}");
         let reply = harness.send(parse(&request)).await;
         compare(&expected, &reply).map_err(|why| format!("{}: {why}", request[0]))?;
+        if documented {
+            openapi::check(&request, &reply, &stages).map_err(|why| format!("{}: {why}", request[0]))?;
+        }
         compare_stored(&harness, &stored).await?;
     }
     Ok(())
@@ -82,9 +132,18 @@ fn set(settings: &mut GatewaySettings, name: &str, value: &str) {
         "default_shards" => settings.default_shards = value.parse().unwrap(),
         "max_body_bytes" => settings.max_body_bytes = value.parse().unwrap(),
         "max_record_bytes" => settings.max_record_bytes = value.parse().unwrap(),
+        "consumer_request_timeout_ms" => {
+            settings.consumer_request_timeout = Duration::from_millis(value.parse().unwrap());
+        }
+        "max_consumer_instances" => settings.max_consumer_instances = value.parse().unwrap(),
         "max_put_records" => settings.max_put_records = value.parse().unwrap(),
         "stage" => settings.stages.push(value.to_owned()),
         "allowed_origin" => settings.allowed_origin = Some(value.to_owned()).filter(|origin| origin != "none"),
+        "cluster_id" => value.clone_into(&mut settings.cluster_id),
+        "kept_topic" => drop(settings.kept_topics.insert(value.parse().unwrap())),
+        "max_batch_entries" => settings.max_batch_entries = value.parse().unwrap(),
+        "max_shards" => settings.max_shards = value.parse().unwrap(),
+        "default_stream" => settings.default_stream = Some(value.parse().unwrap()),
         "home" => settings.home = Some(value.to_owned()),
         _ => panic!("no setting `{name}`"),
     }
@@ -94,9 +153,15 @@ fn parse(lines: &[&str]) -> Request<Body> {
     let (method, path) = lines[0].split_once(' ').unwrap();
     let mut request = Request::builder().method(method).uri(path);
     let head = lines.iter().position(|line| line.is_empty()).unwrap_or(lines.len());
+    let names = |wanted: &str| lines[1..head].iter().any(|line| line.to_lowercase().starts_with(wanted));
+    if names("x-amz-target: ") && !names("authorization: ") {
+        request = request.header("authorization", SIGNATURE).header("x-amz-date", "20231114T221320Z");
+    }
     for line in &lines[1..head] {
         let (name, value) = line.split_once(": ").unwrap();
-        request = request.header(name, value);
+        if value != "-" {
+            request = request.header(name, value);
+        }
     }
     let body = lines.get(head + 1..).unwrap_or_default().join("\n");
     request.body(Body::from(body)).unwrap()
@@ -117,7 +182,12 @@ fn compare(expected: &[&str], reply: &Reply) -> Result<(), String> {
     }
     let Some(body) = expected.get(head + 1..) else { return Ok(()) };
     let body = body.join("\n");
-    if matches(&body, &reply.body) { Ok(()) } else { Err(format!("expected\n{body}\ngot {}", all())) }
+    let given = reply.body.replace("\r\n", "\n");
+    if matches(&body, given.strip_suffix('\n').unwrap_or(&given)) {
+        Ok(())
+    } else {
+        Err(format!("expected\n{body}\ngot {}", all()))
+    }
 }
 
 async fn compare_stored(harness: &Harness, expected: &[&str]) -> Result<(), String> {
