@@ -3,11 +3,12 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use pinflow_event::{NewRecord, Partition, TopicName};
 use pinflow_log::{Appended, EventLog, LogError, TopicConfig, TopicDescription};
 
-use crate::metrics::DialectMetrics;
+use crate::metrics::RequestMetrics;
 
 /// Appends. A client that disconnects drops the handler, but neither the append nor its count.
 ///
@@ -15,7 +16,7 @@ use crate::metrics::DialectMetrics;
 /// As [`EventLog::append`].
 pub(crate) async fn append(
     log: &Arc<dyn EventLog>,
-    metrics: &Arc<DialectMetrics>,
+    metrics: &Arc<RequestMetrics>,
     topic: TopicName,
     records: Vec<(Partition, NewRecord)>,
 ) -> Result<Vec<Appended>, LogError> {
@@ -25,8 +26,9 @@ pub(crate) async fn append(
     let (log, metrics) = (Arc::clone(log), Arc::clone(metrics));
     let bytes = records.iter().map(|(_, record)| record.size()).sum();
     let append = async move {
+        let began = Instant::now();
         let appended = log.append(&topic, records).await?;
-        metrics.accept(appended.len(), bytes);
+        metrics.accept(appended.len(), bytes, began.elapsed());
         Ok(appended)
     };
     Unbroken(Some(Box::pin(append))).await

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use pinflow_event::Offset;
 use tokio::sync::oneshot;
 
+use super::counts::CommitCounts;
 use super::frame::Frame;
 use super::health::Health;
 use super::partition::Partition;
@@ -33,6 +34,7 @@ const SMALL_GROUP: usize = 256 << 10;
 pub(crate) struct Committer {
     pub(crate) queue: Arc<Queue>,
     pub(crate) health: Arc<Health>,
+    counts: Arc<CommitCounts>,
     pub(crate) segment_bytes: u64,
     /// Partitions whose file was opened.
     opened: Vec<Arc<Partition>>,
@@ -49,14 +51,15 @@ struct Work {
 
 impl Committer {
     /// A committer that is to be run on a thread of its own.
-    pub(crate) fn new(queue: Arc<Queue>, health: Arc<Health>, segment_bytes: u64) -> Self {
-        Self { queue, health, segment_bytes, opened: Vec::new() }
+    pub(crate) fn new(queue: Arc<Queue>, health: Arc<Health>, counts: Arc<CommitCounts>, segment_bytes: u64) -> Self {
+        Self { queue, health, counts, segment_bytes, opened: Vec::new() }
     }
 
     /// Stores what comes until the queue is closed.
     pub(crate) fn run(mut self) {
         let mut group = Vec::new();
         while self.queue.take(&mut group) {
+            self.counts.group_sizes.record(group.len() as u64);
             let begin = Instant::now();
             let (appends, bytes) = (group.len(), group.iter().map(|submission| submission.frame.bytes().len()).sum());
             let mut works = by_partition(&mut group);
@@ -96,7 +99,9 @@ impl Committer {
             work.partition.write(writer, &mut work.frames, self.segment_bytes).map_err(poison)?;
         }
         for (work, writer) in works.iter_mut().zip(writers) {
+            let began = Instant::now();
             work.partition.commit(writer).map_err(poison)?;
+            self.counts.sync_durations.record_duration(began.elapsed());
             work.accept();
         }
         Ok(())

@@ -3,6 +3,7 @@
 
 mod altering;
 mod contract;
+mod counting;
 mod crashes;
 mod damage;
 mod faults;
