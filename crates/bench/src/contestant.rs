@@ -14,8 +14,10 @@ use crate::requests::TOPIC;
 /// What a server does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// Reads the body and answers, on axum as the gateway is.
+    /// Reads the body and answers: axum and its own server, and nothing else.
     Bare,
+    /// The same handler on the server that the gateway is served by.
+    Served,
     /// The gateway in front of the embedded log.
     Gateway,
 }
@@ -36,6 +38,7 @@ impl Contestant {
     pub fn start(program: &Path, kind: Kind, folder: &Path) -> anyhow::Result<Self> {
         let kind = match kind {
             Kind::Bare => "bare",
+            Kind::Served => "served",
             Kind::Gateway => "gateway",
         };
         let mut process = Process::start(Command::new(program).args(["serve", kind, "--folder"]).arg(folder))

@@ -55,6 +55,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<Report> {
 
 fn measure(plan: &Plan, folder: &Path, file_system: String) -> anyhow::Result<Report> {
     let bare = Contestant::start(&plan.program, Kind::Bare, folder)?;
+    let served = Contestant::start(&plan.program, Kind::Served, folder)?;
     let gateway = Contestant::start(&plan.program, Kind::Gateway, &folder.join("log"))?;
     let peer = plan.kinesalite.as_deref().map(kinesalite::start).transpose()?;
     let (single, bulk) = (requests::kafka(1), requests::kafka(BULK_RECORDS));
@@ -76,6 +77,7 @@ fn measure(plan: &Plan, folder: &Path, file_system: String) -> anyhow::Result<Re
             Ok(outcome)
         };
         report.bare.push(load(&bare, &single, CONNECTIONS, Rate::Closed)?);
+        report.served.push(load(&served, &single, CONNECTIONS, Rate::Closed)?);
         report.single.push(load(&gateway, &single, CONNECTIONS, Rate::Closed)?);
         let half = Rate::Open(median(&report.single, |outcome| outcome.requests_per_second) / 2.0);
         report.half_load.push(load(&gateway, &single, CONNECTIONS, half)?);
@@ -103,6 +105,8 @@ fn put_requests(gateway: &Contestant) -> anyhow::Result<(bool, Vec<Request>)> {
         let warm_up = Duration::from_millis(1);
         Load { address, requests, connections: 1, rate: Rate::Closed, warm_up, window }.run()
     };
+    // The topic is made by this; native clients would have to make their stream.
+    ensure!(one(&requests::kafka(1))?.refused == 0, "the gateway refuses a record");
     let native = requests::kinesis();
     if one(&native)?.refused == 0 {
         return Ok((true, native));

@@ -12,6 +12,7 @@ pub struct Report {
     /// Whether PutRecord was sent as Kinesis clients send it.
     pub(crate) native: bool,
     pub(crate) bare: Vec<Outcome>,
+    pub(crate) served: Vec<Outcome>,
     pub(crate) single: Vec<Outcome>,
     pub(crate) half_load: Vec<Outcome>,
     /// Bytes a second by block size.
@@ -82,6 +83,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "| measured | median | range |\n|---|---|---|")?;
         row(f, "bare axum handler, single records", "requests/s", &self.bare, requests)?;
+        row(f, "the same handler on pinflow's server", "requests/s", &self.served, requests)?;
         row(f, "gateway, single records", "requests/s", &self.single, requests)?;
         row(f, "its ack under full load, p99", "ms", &self.single, millis(0.99))?;
         row(f, "its ack at half that load, p50", "ms", &self.half_load, millis(0.5))?;

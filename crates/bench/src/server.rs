@@ -1,6 +1,7 @@
-//! The server's side, in a process of its own. All contestants are served by the same runtime and the same HTTP server.
+//! The server's side, in a process of its own. All contestants have the same runtime.
 
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,7 +15,9 @@ use axum::serve::ListenerExt;
 use pinflow_event::{Clock, Timestamp};
 use pinflow_gateway::{Gateway, GatewaySettings};
 use pinflow_log::{EmbeddedLog, EmbeddedOptions};
+use pinflow_server::{Limits, Listener};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::contestant::Kind;
 
@@ -30,7 +33,7 @@ const REPLY: &str = concat!(
 /// A log that cannot be opened, or a port that cannot be had.
 pub fn serve(kind: Kind, folder: &Path) -> anyhow::Result<()> {
     let router = match kind {
-        Kind::Bare => Router::new().fallback(bare),
+        Kind::Bare | Kind::Served => Router::new().fallback(bare),
         Kind::Gateway => {
             let clock: Arc<dyn Clock> = Arc::new(MachineClock);
             let log = EmbeddedLog::open(EmbeddedOptions::new(folder), Arc::clone(&clock))?;
@@ -38,11 +41,24 @@ pub fn serve(kind: Kind, folder: &Path) -> anyhow::Result<()> {
         }
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0"))?;
-    writeln!(io::stdout(), "{}", listener.local_addr()?)?;
-    // A reply is small and must not wait for a full packet.
-    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    runtime.spawn(async move { axum::serve(listener, router).await });
+    let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
+    let address = match kind {
+        Kind::Bare => {
+            let listener = runtime.block_on(TcpListener::bind(any_port))?;
+            let address = listener.local_addr()?;
+            // A reply is small and must not wait for a full packet.
+            let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
+            runtime.spawn(async move { axum::serve(listener, router).await });
+            address
+        }
+        Kind::Served | Kind::Gateway => {
+            let listener = runtime.block_on(Listener::bind(any_port, None))?;
+            let address = listener.address()?;
+            runtime.spawn(pinflow_server::serve(vec![listener], router, Limits::default(), CancellationToken::new()));
+            address
+        }
+    };
+    writeln!(io::stdout(), "{address}")?;
     io::stdin().read_to_end(&mut Vec::new())?;
     Ok(())
 }
