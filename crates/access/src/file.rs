@@ -1,7 +1,6 @@
 //! The file of an access list.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -48,15 +47,6 @@ struct SigningKeyFile {
 }
 
 impl AccessList {
-    /// Reads the list in a file.
-    ///
-    /// # Errors
-    /// [`AccessError`], with everything that is wrong with it.
-    pub fn read(file: &Path) -> Result<Self, AccessError> {
-        let text = fs::read_to_string(file).map_err(|source| AccessError::File { file: file.to_owned(), source })?;
-        Self::parse(&text, file)
-    }
-
     /// The list in `text`, which stands in `file`.
     ///
     /// # Errors

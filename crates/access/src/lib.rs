@@ -5,6 +5,7 @@
 //! tells it, and no error quotes it.
 
 mod access;
+mod access_file;
 mod caller;
 mod credential;
 mod error;
@@ -14,6 +15,7 @@ mod pattern;
 pub mod sigv4;
 
 pub use access::Access;
+pub use access_file::AccessFile;
 pub use caller::{Caller, Right};
 pub use credential::Credential;
 pub use error::{AccessError, Problem};

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use pinflow_access::{Access, AccessError, AccessList, Caller, Credential, Right};
+use pinflow_access::{Access, AccessError, AccessFile, AccessList, Caller, Credential, Right};
 use pinflow_event::TopicName;
 
 const LIST: &str = "
@@ -101,7 +101,7 @@ callers:
         let error = parse(text).unwrap_err().to_string();
         assert!(error.starts_with(line) && !error.contains("hush"), "{text}: {error}");
     }
-    assert!(matches!(AccessList::read(Path::new("there/is/none")), Err(AccessError::File { .. })));
+    assert!(matches!(AccessFile::open(Path::new("there/is/none")), Err(AccessError::File { .. })));
 }
 
 #[test]
@@ -135,4 +135,23 @@ fn a_list_may_be_replaced_and_shows_no_secret() {
     assert!(same.list().unwrap().caller_of_api_key("first-key").is_none());
     let shown = format!("{access:?} {:?}", same.list().unwrap().signing_key("AKIAREADER"));
     assert!(!shown.contains("s3cret") && !shown.contains("second-key") && !shown.contains("abc/def"), "{shown}");
+}
+
+#[test]
+fn a_file_is_read_again_and_a_broken_one_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("access.yaml");
+    std::fs::write(&path, LIST).unwrap();
+    let file = AccessFile::open(&path).unwrap();
+    let access = file.access().clone();
+    let known = |key: &str| access.caller_of(Some(key), None).is_known();
+    assert!(!file.reload().unwrap() && known("first-key"));
+    std::fs::write(&path, "callers: [").unwrap();
+    assert!(matches!(file.reload(), Err(AccessError::Invalid(_))));
+    std::fs::remove_file(&path).unwrap();
+    assert!(matches!(file.reload(), Err(AccessError::File { .. })));
+    assert!(known("first-key"));
+    std::fs::write(&path, LIST.replace("first-key", "second-key")).unwrap();
+    assert!(file.reload().unwrap() && known("second-key") && !known("first-key"));
+    assert!(!format!("{file:?}").contains("second-key"));
 }

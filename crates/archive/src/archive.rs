@@ -57,7 +57,9 @@ impl Archive {
     pub async fn run(&self, topics: &[TopicName], stop: CancellationToken) {
         let mut tasks = JoinSet::new();
         let mut running = BTreeSet::new();
-        while !stop.is_cancelled() {
+        loop {
+            // Once more after `stop`: a partition may have come, with records, since the last look.
+            let stopping = stop.is_cancelled();
             match self.protect(topics).await {
                 Ok(found) => {
                     for at in found.into_iter().filter(|at| running.insert(at.clone())) {
@@ -66,6 +68,9 @@ impl Archive {
                     }
                 }
                 Err(error) => tracing::warn!("{error}"),
+            }
+            if stopping {
+                break;
             }
             tokio::select! {
                 () = stop.cancelled() => {}

@@ -127,16 +127,6 @@ pub enum ArchiveError {
         /// Why not.
         source: LogError,
     },
-    /// A folder cannot hold an archive.
-    #[error("cannot {action} the archive folder {}: {source}", path.display())]
-    Folder {
-        /// What was tried.
-        action: &'static str,
-        /// On which folder or file.
-        path: std::path::PathBuf,
-        /// Why not.
-        source: Arc<std::io::Error>,
-    },
 }
 
 impl ArchiveError {

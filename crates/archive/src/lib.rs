@@ -5,11 +5,10 @@
 //! the connector or a human wrote. What stands in an object is said in [`ObjectKind`].
 //!
 //! Invariant: an object is durable before the log hears that its records are no longer needed. On a local folder that takes
-//! [`DurableLocalStore`], because `object_store`'s own does not fsync.
+//! `pinflow_store::DurableLocalStore`, because `object_store`'s own does not fsync.
 
 mod archive;
 mod batches;
-mod durable;
 mod error;
 mod format;
 mod layout;
@@ -23,7 +22,6 @@ mod writer;
 
 pub use archive::Archive;
 pub use batches::{ArchivedBatch, RecordBatches};
-pub use durable::DurableLocalStore;
 pub use error::ArchiveError;
 pub use layout::{ArchiveObject, ObjectKind};
 pub use reader::{ArchiveExtent, ArchiveReader, ObjectListing};

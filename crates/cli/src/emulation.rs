@@ -120,6 +120,16 @@ fn targets(pipeline: &Pipeline, spec: &SourceSpec) -> Result<Vec<StreamTarget>, 
     Ok(targets)
 }
 
+/// What every emulation has from the settings: how the gateway's node is talked to.
+///
+/// # Errors
+/// What is wrong with the certificates that the settings name.
+pub fn options(session: &Session) -> anyhow::Result<EmulatorOptions> {
+    let client = &session.settings().client;
+    let certificates = client.certificates()?;
+    Ok(EmulatorOptions { api_key: client.api_key.clone(), certificates, ..EmulatorOptions::default() })
+}
+
 /// Draws from `database` and posts, until `options` or the user say that it is enough.
 ///
 /// # Errors

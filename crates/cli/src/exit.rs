@@ -50,7 +50,12 @@ impl Status {
         if let Some(error) = cause.downcast_ref::<NodeError>() {
             return match error {
                 NodeError::InUse { .. } => Some(Status::InUse),
-                NodeError::Pipeline(_) | NodeError::Unknown { .. } => Some(Status::Invalid),
+                NodeError::Pipeline(_)
+                | NodeError::Unknown { .. }
+                | NodeError::Access(_)
+                | NodeError::Tls(_)
+                | NodeError::HalfOfTls
+                | NodeError::Exposed { .. } => Some(Status::Invalid),
                 _ => None,
             };
         }

@@ -22,8 +22,8 @@ use crate::path::RequestPath;
 use crate::request_id::RequestId;
 
 /// All dialects. A request goes to the first that claims it; the last claims everything.
-pub(crate) fn dialects() -> Vec<Box<dyn Dialect>> {
-    vec![Box::new(KinesisNative), Box::new(ApiGateway), Box::new(KafkaRest::default())]
+pub(crate) fn dialects(backend: &Backend) -> Vec<Box<dyn Dialect>> {
+    vec![Box::new(KinesisNative), Box::new(ApiGateway), Box::new(KafkaRest::new(backend))]
 }
 
 /// An HTTP protocol that existing clients speak.

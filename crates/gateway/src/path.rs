@@ -8,9 +8,12 @@ use std::fmt;
 /// The segments that a dialect's own path begins with.
 const ROOTS: [&str; 7] = ["topics", "streams", "consumers", "brokers", "v3", "record", "records"];
 
-/// The decoded segments of a path.
+/// The decoded segments of a path, and the stage that stood before them.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct RequestPath(Vec<String>);
+pub(crate) struct RequestPath {
+    segments: Vec<String>,
+    stage: Option<String>,
+}
 
 impl RequestPath {
     /// Takes a raw path apart. A first segment that is one of `stages` goes if a dialect's own path follows it, so that
@@ -23,27 +26,42 @@ impl RequestPath {
             }
             _ => false,
         };
-        if staged {
-            segments.remove(0);
-        }
-        Self(segments)
+        let stage = staged.then(|| segments.remove(0));
+        Self { segments, stage }
     }
 
     /// The segments, to be matched against a dialect's routes.
     pub(crate) fn segments(&self) -> Vec<&str> {
-        self.0.iter().map(String::as_str).collect()
+        self.segments.iter().map(String::as_str).collect()
+    }
+
+    /// The stage that was dropped: a reply's URLs need it again.
+    pub(crate) fn stage(&self) -> Option<&str> {
+        self.stage.as_deref()
     }
 
     /// The first segment.
     pub(crate) fn root(&self) -> Option<&str> {
-        self.0.first().map(String::as_str)
+        self.segments.first().map(String::as_str)
     }
 }
 
 impl fmt::Debug for RequestPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "/{}", self.0.join("/"))
+        write!(f, "/{}", self.segments.join("/"))
     }
+}
+
+/// A text as one segment of a path: everything but letters, digits, `-`, `.`, `_` and `~` is escaped.
+pub(crate) fn percent_encoded(segment: &str) -> String {
+    let mut encoded = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
 }
 
 /// Decodes `%2E` and the like. A `%` without two hex digits stays, and bytes that are not UTF-8 become U+FFFD: no name
@@ -106,5 +124,16 @@ mod tests {
         ] {
             assert_eq!(RequestPath::new(raw, &stages).segments(), segments, "{raw}");
         }
+        assert_eq!(RequestPath::new("//dev//topics/t", &stages).stage(), Some("dev"));
+        assert_eq!(RequestPath::new("/topics/dev", &stages).stage(), None);
+    }
+
+    #[test]
+    fn any_text_can_be_a_segment() {
+        for text in ["rest-consumer-1", "a/b", "é 100%", "a.b~_"] {
+            let path = format!("/topics/{}", percent_encoded(text));
+            assert_eq!(RequestPath::new(&path, &[]).segments(), ["topics", text]);
+        }
+        assert_eq!(percent_encoded("a/é"), "a%2F%C3%A9");
     }
 }

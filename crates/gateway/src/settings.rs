@@ -41,6 +41,15 @@ pub struct GatewaySettings {
     /// Kafka REST v2 also takes `application/json` as the JSON format, and answers who accepts nothing else. The original
     /// refuses both (415, 406).
     pub accept_plain_json: bool,
+    /// A consumer instance of Kafka REST v2 that nobody used for so long is gone (`consumer.instance.timeout.ms`).
+    pub consumer_instance_timeout: Duration,
+    /// How long a read of a consumer waits for records unless its client says otherwise (`consumer.request.timeout.ms`).
+    pub consumer_request_timeout: Duration,
+    /// The most bytes of keys and values that one read of a consumer returns, whatever its client asks for: memory is held for
+    /// them, and about as much again for their JSON. A single larger record is returned alone.
+    pub max_consumer_response_bytes: usize,
+    /// The most consumer instances, over all groups.
+    pub max_consumer_instances: usize,
     /// The origin that browsers may call the API Gateway dialect from: `*` is any, `None` is none.
     pub allowed_origin: Option<String>,
     /// The region in the ARNs of streams.
@@ -49,6 +58,12 @@ pub struct GatewaySettings {
     pub account_id: String,
     /// Topics that no client may delete: a lane reads them, and offsets that begin anew would be taken for ones that it has read.
     pub kept_topics: BTreeSet<TopicName>,
+    /// The id of the one cluster that Kafka REST v3 shows: the same for as long as the data is.
+    pub cluster_id: String,
+    /// The most entries of one `records:batch` request.
+    pub max_batch_entries: usize,
+    /// How long one streamed `records` request may stay open.
+    pub max_stream_duration: Duration,
     /// Where `GET /` sends who asks for HTML, as in `/dashboard`. `None` answers `{}` to everyone.
     pub home: Option<String>,
 }
@@ -71,16 +86,32 @@ impl Default for GatewaySettings {
             max_record_bytes: 1024 * 1024,
             max_put_records: 500,
             accept_plain_json: false,
+            consumer_instance_timeout: Duration::from_secs(300),
+            consumer_request_timeout: Duration::from_secs(1),
+            max_consumer_response_bytes: 4 * 1024 * 1024,
+            max_consumer_instances: 1_000,
             allowed_origin: Some("*".to_owned()),
             region: "us-east-1".to_owned(),
             account_id: "000000000000".to_owned(),
             kept_topics: BTreeSet::new(),
+            cluster_id: "pinflowpinflowpinflow0".to_owned(),
+            max_batch_entries: 10,
+            max_stream_duration: Duration::from_secs(24 * 3_600),
             home: None,
         }
     }
 }
 
+/// The property of a topic that is Kafka's `max.message.bytes`.
+pub(crate) const MAX_MESSAGE_BYTES_PROPERTY: &str = "kafka.max.message.bytes";
+
 impl GatewaySettings {
+    /// The largest record that a topic takes, bytes of key, value and headers: its own limit or the node's, whichever is lower.
+    pub(crate) fn record_limit(&self, topic: &TopicConfig) -> usize {
+        let own = topic.properties.get(MAX_MESSAGE_BYTES_PROPERTY).and_then(|limit| limit.trim().parse().ok());
+        own.map_or(self.max_record_bytes, |own| self.max_record_bytes.min(own))
+    }
+
     /// How a topic with that many partitions is made.
     pub(crate) fn topic_config(&self, partitions: u32) -> TopicConfig {
         TopicConfig {

@@ -62,8 +62,9 @@ impl BatchLane {
                 let (from, next) = (batch.first, batch.end());
                 let records =
                     batch.records.into_iter().map(|(offset, value)| LaneRecord { offset, arrived: None, value });
-                let chunk = Chunk { partition, from, next, records: records.collect() };
-                self.writer.process(&Arc::new(vec![chunk]), began).await?;
+                let chunks = Arc::new(vec![Chunk { partition, from, next, records: records.collect() }]);
+                let cleaned = self.writer.cleaning().clean(&chunks).await?;
+                self.writer.write(&chunks, cleaned, began).await?;
             }
         }
         let after = self.writer.status().get();

@@ -4,6 +4,7 @@
 mod batch;
 mod chunk;
 mod error;
+mod intake;
 mod status;
 mod stream;
 mod writer;

@@ -1,16 +1,18 @@
 //! The stream lane: from the log to the table in micro-batches, as events arrive.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{FutureExt, select_all};
 use pinflow_event::{Offset, Partition, TopicPartition};
-use pinflow_log::{EventLog, LogError, ReadLimit};
+use pinflow_log::{EventLog, LogError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::chunk::{Chunk, LaneRecord};
 use crate::error::LaneError;
+use crate::intake::{AbortOnDrop, Intake, Prepared};
 use crate::writer::LaneWriter;
 
 /// When a micro-batch begins, and how much it takes.
@@ -30,19 +32,27 @@ impl Default for Trigger {
     }
 }
 
+/// How often a lane that waits looks for partitions that were added to its topic.
+const DISCOVER_INTERVAL: Duration = Duration::from_millis(500);
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One stream's way from the log into its table.
+///
+/// While there is a backlog, the next batch is read and cleaned as the one before is written: both take about as long.
 #[derive(Debug)]
 pub struct StreamLane {
-    log: Arc<dyn EventLog>,
+    intake: Intake,
     writer: LaneWriter,
     trigger: Trigger,
+    /// Partitions of the topic that the lane reads: those below this number.
+    joined: u32,
     /// When the last batch began.
     last_began: Option<Instant>,
+    /// The batch after the one that is being written.
+    ahead: Option<AbortOnDrop<Result<Prepared, LaneError>>>,
 }
 
 impl StreamLane {
@@ -50,19 +60,17 @@ impl StreamLane {
     ///
     /// # Errors
     /// [`LaneError`] where the table's position cannot be read; [`LaneError::LogLost`] where the log ends before it.
-    pub async fn new(log: Arc<dyn EventLog>, mut writer: LaneWriter, trigger: Trigger) -> Result<Self, LaneError> {
-        let name = writer.name();
-        let topic = writer.topic().clone();
-        for partition in partitions(log.as_ref(), &writer).await? {
-            let position = writer.position(partition).await?;
-            let at = TopicPartition::new(topic.clone(), partition);
-            let end = log.bounds(&at).await?.end;
-            if position > end {
-                return Err(LaneError::LogLost { at, end, position });
-            }
-            log.protect(&name, &at, position);
-        }
-        Ok(Self { log, writer, trigger, last_began: None })
+    pub async fn new(log: Arc<dyn EventLog>, writer: LaneWriter, trigger: Trigger) -> Result<Self, LaneError> {
+        let intake = Intake {
+            log,
+            topic: writer.topic().clone(),
+            cleaning: writer.cleaning(),
+            records: trigger.records,
+            bytes: trigger.bytes,
+        };
+        let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, ahead: None };
+        lane.partitions().await?;
+        Ok(lane)
     }
 
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
@@ -111,6 +119,40 @@ impl StreamLane {
 
     /// One micro-batch, waiting for its first record unless the lane drains.
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
+        let prepared = match self.prepared_ahead().await? {
+            Some(prepared) => prepared,
+            None => self.prepare(drain).await?,
+        };
+        if prepared.chunks.is_empty() {
+            return Ok(if drain.is_cancelled() { Step::Drained } else { Step::Committed });
+        }
+        self.last_began = Some(prepared.began);
+        if prepared.full {
+            let next = prepared.chunks.iter().map(|chunk| (chunk.partition, chunk.next)).collect();
+            self.ahead = Some(AbortOnDrop::spawn(self.intake.clone().prepare(self.positions(next).await?)));
+        }
+        self.writer.write(&prepared.chunks, prepared.cleaned, prepared.began).await?;
+        for chunk in prepared.chunks.iter() {
+            let at = TopicPartition::new(self.intake.topic.clone(), chunk.partition);
+            self.intake.log.protect(&self.writer.name(), &at, chunk.next);
+        }
+        Ok(Step::Committed)
+    }
+
+    /// The batch that was prepared ahead, unless the one before it never got into the table: then that one comes again.
+    async fn prepared_ahead(&mut self) -> Result<Option<Prepared>, LaneError> {
+        let Some(ahead) = self.ahead.take() else { return Ok(None) };
+        let prepared = ahead.join().await?;
+        for chunk in prepared.chunks.iter() {
+            if self.writer.position(chunk.partition).await? != chunk.from {
+                return Ok(None);
+            }
+        }
+        Ok(Some(prepared))
+    }
+
+    /// The next batch from the committed positions on.
+    async fn prepare(&mut self, drain: &CancellationToken) -> Result<Prepared, LaneError> {
         if !drain.is_cancelled() {
             self.wait(drain).await?;
             // Others may be on their way: one commit for all of them is cheaper than one for each.
@@ -120,74 +162,73 @@ impl StreamLane {
                 () = tokio::time::sleep_until(due) => {}
             }
         }
-        let began = Instant::now();
-        let chunks = self.gather().await?;
-        if chunks.is_empty() {
-            return Ok(if drain.is_cancelled() { Step::Drained } else { Step::Committed });
-        }
-        self.last_began = Some(began);
-        let chunks = Arc::new(chunks);
-        self.writer.process(&chunks, began).await?;
-        for chunk in chunks.iter() {
-            let at = TopicPartition::new(self.writer.topic().clone(), chunk.partition);
-            self.log.protect(&self.writer.name(), &at, chunk.next);
-        }
-        Ok(Step::Committed)
+        let from = self.positions(BTreeMap::new()).await?;
+        self.intake.clone().prepare(from).await
     }
 
-    /// What the log holds beyond the committed positions, within the trigger's limits.
-    async fn gather(&mut self) -> Result<Vec<Chunk>, LaneError> {
-        let mut chunks = Vec::new();
-        let partitions: Vec<Partition> = partitions(self.log.as_ref(), &self.writer).await?.collect();
-        // An equal share each: a partition with a backlog must not hold up the others.
-        let records = (self.trigger.records / partitions.len()).max(1);
-        let bytes = self.trigger.bytes / partitions.len();
-        for partition in partitions {
-            let from = self.writer.position(partition).await?;
-            let at = TopicPartition::new(self.writer.topic().clone(), partition);
-            let records = self.log.read(&at, from, ReadLimit { records, bytes }).await?;
-            let Some(last) = records.last() else { continue };
-            chunks.push(Chunk {
-                partition,
-                from,
-                next: last.offset.plus(1),
-                records: records
-                    .into_iter()
-                    .map(|record| LaneRecord {
-                        offset: record.offset,
-                        arrived: Some(record.timestamp),
-                        value: record.value,
-                    })
-                    .collect(),
-            });
+    /// Where each partition is to be read on: at `known`, else at the committed position.
+    async fn positions(
+        &mut self,
+        known: BTreeMap<Partition, Offset>,
+    ) -> Result<BTreeMap<Partition, Offset>, LaneError> {
+        let mut positions = known;
+        for partition in self.partitions().await? {
+            if let Entry::Vacant(place) = positions.entry(partition) {
+                place.insert(self.writer.position(partition).await?);
+            }
         }
-        Ok(chunks)
+        Ok(positions)
     }
 
-    /// Returns when a partition has something new, or when the lane drains.
+    /// Returns when a partition has something new, when partitions were added, or when the lane drains.
     async fn wait(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
-        let topic = self.writer.topic().clone();
-        let mut places: Vec<(TopicPartition, Offset)> = Vec::new();
-        for partition in partitions(self.log.as_ref(), &self.writer).await? {
-            places.push((TopicPartition::new(topic.clone(), partition), self.writer.position(partition).await?));
-        }
-        let arrivals = places.iter().map(|(at, position)| self.log.wait_beyond(at, *position).boxed());
+        let topic = self.intake.topic.clone();
+        let places: Vec<(TopicPartition, Offset)> = self
+            .positions(BTreeMap::new())
+            .await?
+            .into_iter()
+            .map(|(partition, position)| (TopicPartition::new(topic.clone(), partition), position))
+            .collect();
+        let arrivals = places.iter().map(|(at, position)| self.intake.log.wait_beyond(at, *position).boxed());
         tokio::select! {
             () = drain.cancelled() => Ok(()),
             (arrival, _, _) = select_all(arrivals) => Ok(arrival?),
+            added = self.wait_for_partitions() => added,
         }
+    }
+
+    /// Returns when the topic has partitions that the lane does not read yet. The log keeps their records for the lane meanwhile.
+    async fn wait_for_partitions(&self) -> Result<(), LaneError> {
+        while self.intake.log.topic(&self.intake.topic).await?.config.partitions <= self.joined {
+            tokio::time::sleep(DISCOVER_INTERVAL).await;
+        }
+        Ok(())
+    }
+
+    /// The topic's partitions as they are now; those that are new are joined.
+    async fn partitions(&mut self) -> Result<Vec<Partition>, LaneError> {
+        let partitions = self.intake.log.topic(&self.intake.topic).await?.config.partitions;
+        while self.joined < partitions {
+            self.join(Partition(self.joined)).await?;
+            self.joined += 1;
+        }
+        Ok((0..partitions).map(Partition).collect())
+    }
+
+    /// Begins to read a partition where the table stands: at offset 0 where it was just added.
+    async fn join(&mut self, partition: Partition) -> Result<(), LaneError> {
+        let position = self.writer.position(partition).await?;
+        let at = TopicPartition::new(self.intake.topic.clone(), partition);
+        let end = self.intake.log.bounds(&at).await?.end;
+        if position > end {
+            return Err(LaneError::LogLost { at, end, position });
+        }
+        self.intake.log.protect(&self.writer.name(), &at, position);
+        Ok(())
     }
 }
 
 enum Step {
     Committed,
     Drained,
-}
-
-async fn partitions(
-    log: &dyn EventLog,
-    writer: &LaneWriter,
-) -> Result<impl Iterator<Item = Partition> + use<>, LaneError> {
-    let topic = log.topic(writer.topic()).await?;
-    Ok((0..topic.config.partitions).map(Partition))
 }

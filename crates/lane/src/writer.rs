@@ -172,13 +172,22 @@ impl LaneWriter {
         Ok(Offset(self.table.progress(&application).await?.unsigned_abs()))
     }
 
-    /// Takes the chunks of a batch to the table. They begin at the committed positions, one a partition at most.
+    /// The cleaning by itself, for whoever cleans batches ahead.
+    pub(crate) fn cleaning(&self) -> Cleaning {
+        Cleaning { stream: self.parts.stream.name.clone(), cleaner: Arc::clone(&self.parts.cleaner) }
+    }
+
+    /// Takes a cleaned batch to the table. Its chunks begin at the committed positions, one a partition at most.
     /// `began` is when the first record was in hand.
     ///
     /// # Errors
     /// [`LaneError`]; the same chunks may be offered again then.
-    pub async fn process(&mut self, chunks: &Arc<Vec<Chunk>>, began: Instant) -> Result<(), LaneError> {
-        let cleaned = self.clean(chunks).await?;
+    pub(crate) async fn write(
+        &mut self,
+        chunks: &[Chunk],
+        cleaned: CleanBatch,
+        began: Instant,
+    ) -> Result<(), LaneError> {
         let CleanBatch { rows, rejects, filtered, nulled, .. } = cleaned;
         let letters: Vec<DeadLetter> = rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
         let distinct = match (&self.keys, self.parts.cleaner.key_column()) {
@@ -202,24 +211,8 @@ impl LaneWriter {
         self.accept(distinct);
         self.in_doubt = false;
         self.report(chunks, began, row_count, duplicates, filtered, letters.len() as u64);
-        compact(&mut self.table).await;
+        keep_healthy(&mut self.table).await;
         Ok(())
-    }
-
-    /// Cleans off the async threads: the gateway must not wait for it.
-    async fn clean(&self, chunks: &Arc<Vec<Chunk>>) -> Result<CleanBatch, LaneError> {
-        let cleaner = Arc::clone(&self.parts.cleaner);
-        let chunks = Arc::clone(chunks);
-        let work = move || {
-            let records: Vec<Option<&[u8]>> =
-                chunks.iter().flat_map(|chunk| chunk.records.iter().map(|record| record.value.as_deref())).collect();
-            cleaner.clean(&records)
-        };
-        let cleaned = tokio::task::spawn_blocking(work).await;
-        Ok(cleaned.map_err(|error| LaneError::Panicked {
-            stream: self.parts.stream.name.clone(),
-            reason: error.to_string(),
-        })??)
     }
 
     fn dead_letter(&self, chunks: &[Chunk], reject: &pinflow_clean::Reject) -> DeadLetter {
@@ -242,7 +235,7 @@ impl LaneWriter {
         }
         let mut table = self.parts.dead.lock().await;
         table.commit(&Commit { rows: vec![dead_letter_rows(letters)], ..Commit::default() }).await?;
-        compact(&mut table).await;
+        keep_healthy(&mut table).await;
         Ok(())
     }
 
@@ -331,6 +324,29 @@ impl LaneWriter {
     }
 }
 
+/// The cleaning of one stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Cleaning {
+    stream: String,
+    cleaner: Arc<Cleaner>,
+}
+
+impl Cleaning {
+    /// Cleans off the async threads: the gateway must not wait for it.
+    pub async fn clean(&self, chunks: &Arc<Vec<Chunk>>) -> Result<CleanBatch, LaneError> {
+        let cleaner = Arc::clone(&self.cleaner);
+        let chunks = Arc::clone(chunks);
+        let work = move || {
+            let records: Vec<Option<&[u8]>> =
+                chunks.iter().flat_map(|chunk| chunk.records.iter().map(|record| record.value.as_deref())).collect();
+            cleaner.clean(&records)
+        };
+        let cleaned = tokio::task::spawn_blocking(work).await;
+        Ok(cleaned
+            .map_err(|error| LaneError::Panicked { stream: self.stream.clone(), reason: error.to_string() })??)
+    }
+}
+
 async fn read_keys(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError> {
     let failed = |reason: String| LaneError::Key { stream: parts.stream.name.clone(), reason };
     let key = parts.stream.key.as_deref().expect("a cleaner has a key column only where its stream has a key");
@@ -342,10 +358,11 @@ async fn read_keys(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError
     Ok(keys)
 }
 
-/// Merges small files where that is due. The rows are committed before, so a failure is told and tried again after a later commit.
-async fn compact(table: &mut Table) {
-    if let Err(error) = table.compact_if_due().await {
-        tracing::warn!(%error, "small files stay for now");
+/// Begins the table's upkeep where that is due. The rows are committed before, so a failure is told and tried again after a later
+/// commit.
+async fn keep_healthy(table: &mut Table) {
+    if let Err(error) = table.keep_healthy().await {
+        tracing::warn!(%error, "small files and old versions stay for now");
     }
 }
 

@@ -14,9 +14,10 @@ use pinflow_archive::{Archive, ArchiveReader, ArchiveSettings};
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, ManualClock, NewRecord, Offset, Partition, TopicName, TopicPartition};
 use pinflow_lane::{BatchLane, LaneParts, LaneStatus, LaneWriter, StreamLane, Trigger, open_dead_table};
-use pinflow_log::{EventLog, MemoryLog, TopicConfig};
+use pinflow_log::{EventLog, MemoryLog, TopicChange, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
-use pinflow_table::TableRoot;
+use pinflow_table::{TableRoot, Upkeep};
+use tokio_util::sync::CancellationToken;
 
 fn stream() -> Stream {
     let field = |name: &str, kind| Field { name: name.to_owned(), kind, required: false, wrong_type: WrongType::Dead };
@@ -67,7 +68,7 @@ impl World {
 
     async fn writer(&self, lane: Lane) -> LaneWriter {
         let stream = stream();
-        let tables = TableRoot::local(self.tables()).unwrap();
+        let tables = TableRoot::local(self.tables(), Upkeep::default()).unwrap();
         LaneWriter::open(LaneParts {
             cleaner: Arc::new(Cleaner::plan(&stream).await.unwrap()),
             dead: open_dead_table(&tables, &stream.name).await.unwrap(),
@@ -251,6 +252,82 @@ async fn a_log_that_ends_before_the_table_is_refused() {
     let writer = world.writer(Lane::Stream).await;
     let error = StreamLane::new(Arc::clone(&world.log), writer, Trigger::default()).await.unwrap_err();
     assert!(error.to_string().contains("ends at offset 3, but its table has taken in 10 records"), "{error}");
+}
+
+/// Waits until the lane is at `offset` of a partition; the time is there so as not to wait forever.
+async fn reached(status: &pinflow_lane::SharedStatus, partition: u32, offset: u64) {
+    let there = async {
+        while status.get().position.get(&Partition(partition)) != Some(&Offset(offset)) {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), there).await.unwrap_or_else(|_| panic!("{:?}", status.get()));
+}
+
+/// A topic that is resharded while the lane waits, and once more just before it ends: every record is taken once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_lane_takes_up_the_partitions_that_are_added() {
+    let world = World::new(1).await;
+    world.append(Lane::Stream, 0, &EVENTS[..2]).await;
+    let (lane, status) = world.stream_lane().await;
+    let (drain, stop) = (CancellationToken::new(), CancellationToken::new());
+    let running = tokio::spawn(lane.run(drain.clone(), stop));
+    reached(&status, 0, 2).await;
+    // As a shard that is split: nothing comes to the old partition any more.
+    let split = TopicChange { partitions: Some(3), close: [Partition(0)].into(), ..TopicChange::default() };
+    world.log.alter_topic(&stream().stream.topic, split).await.unwrap();
+    world.append(Lane::Stream, 1, &EVENTS[2..6]).await;
+    reached(&status, 1, 4).await;
+    let grown = TopicChange { partitions: Some(4), ..TopicChange::default() };
+    world.log.alter_topic(&stream().stream.topic, grown).await.unwrap();
+    world.append(Lane::Stream, 3, &EVENTS[6..]).await;
+    drain.cancel();
+    running.await.unwrap();
+    assert_eq!(counts(&status.get()), OUTCOME);
+
+    let (mut again, status) = world.stream_lane().await;
+    again.catch_up().await.unwrap();
+    assert_eq!(counts(&status.get()), OUTCOME);
+    let positions: Vec<_> = status.get().position.into_values().map(|position| position.0).collect();
+    assert_eq!(positions, [2, 4, 0, 4]);
+}
+
+/// A partition is added that the table knows from a log that is no longer there.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_added_partition_that_ends_before_the_table_is_refused() {
+    let world = World::new(2).await;
+    world.append(Lane::Stream, 1, &EVENTS).await;
+    world.stream_lane().await.0.catch_up().await.unwrap();
+    let World { folder, .. } = world;
+    let world = World { folder, ..World::new(1).await };
+    let (mut lane, _) = world.stream_lane().await;
+    lane.catch_up().await.unwrap();
+    let grown = TopicChange { partitions: Some(2), ..TopicChange::default() };
+    world.log.alter_topic(&stream().stream.topic, grown).await.unwrap();
+    let error = lane.catch_up().await.unwrap_err();
+    assert!(error.to_string().contains("ends at offset 0, but its table has taken in 10 records"), "{error}");
+}
+
+/// The batch lane finds the partitions in the archive.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_batch_lane_takes_up_the_partitions_that_are_added() {
+    let world = World::new(1).await;
+    let archive = Archive::new(
+        Arc::clone(&world.store),
+        Arc::clone(&world.log),
+        ArchiveSettings::default(),
+        Arc::clone(&world.clock),
+    );
+    let mut batch = BatchLane::new(ArchiveReader::new(Arc::clone(&world.store)), world.writer(Lane::Batch).await);
+    let topic = stream().batch.topic;
+    for (partition, events) in [(0, &EVENTS[..5]), (1, &EVENTS[5..])] {
+        let grown = TopicChange { partitions: Some(partition + 1), ..TopicChange::default() };
+        world.log.alter_topic(&topic, grown).await.unwrap();
+        world.append(Lane::Batch, partition, events).await;
+        archive.flush_through(&[(TopicPartition::new(topic.clone(), Partition(partition)), Offset(5))]).await.unwrap();
+        assert_eq!(batch.run().await.unwrap().records, 5);
+    }
+    assert_eq!(counts(&batch.status().get()), OUTCOME);
 }
 
 #[tokio::test(flavor = "multi_thread")]

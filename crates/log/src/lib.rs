@@ -227,11 +227,13 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// Returns once the partition's end is beyond `offset`, so that a read from `offset` yields a record.
     ///
     /// # Errors
-    /// As [`EventLog::bounds`]; [`LogError::Closed`] when the log closes meanwhile.
+    /// As [`EventLog::bounds`]; [`LogError::Closed`] when the log closes meanwhile, [`LogError::Poisoned`] when a write fails:
+    /// there will be no further record.
     async fn wait_beyond(&self, at: &TopicPartition, offset: Offset) -> Result<(), LogError>;
 
     /// Says that `reader` (an archive, a lane) still needs everything from `from` on. Retention deletes nothing that any
     /// reader needs. What a reader said is forgotten at a restart: it says it again before retention is enforced.
+    /// A partition that is added to a topic is protected from its beginning for everyone who protects all the others.
     fn protect(&self, reader: &str, at: &TopicPartition, from: Offset);
 
     /// Forgets what `reader` said about `at`: it needs nothing any more.

@@ -215,7 +215,10 @@ impl EventLog for MemoryLog {
         let mut state = self.state()?;
         let Some(altered) = state.topics.get_mut(topic) else { return Err(LogError::UnknownTopic(topic.clone())) };
         altered.description.config = change.apply(topic, &altered.description.config)?;
-        altered.partitions.resize_with(altered.description.config.partitions as usize, MemoryPartition::new);
+        for _ in altered.partitions.len()..altered.description.config.partitions as usize {
+            let readers = Readers::beside(altered.partitions.iter().map(|partition| &partition.readers));
+            altered.partitions.push(MemoryPartition { readers, ..MemoryPartition::new() });
+        }
         Ok(altered.description.clone())
     }
 

@@ -25,13 +25,14 @@ async fn row(stages: &Stages, lane: Lane, stream: &Stream) -> Result<BalanceRow,
     let topic = &stream.lane(lane).topic;
     // The status first: what arrives in between counts as in flight.
     let status = stages.statuses[&(lane, stream.name.clone())].get();
-    let ends = stages.ends(topic).await?;
-    let accepted: u64 = ends.iter().map(|(_, end)| end.0).sum();
-    let positions: u64 = status.position.values().map(|position| position.0).sum();
+    // What is archived, too: the archive is never ahead of a log that was asked later.
     let archived = (lane == Lane::Batch).then(|| {
         let parts = stages.archive.status();
         parts.iter().filter(|part| part.topic == *topic).map(|part| part.next_offset.unwrap_or(Offset::ZERO).0).sum()
     });
+    let ends = stages.ends(topic).await?;
+    let accepted: u64 = ends.iter().map(|(_, end)| end.0).sum();
+    let positions: u64 = status.position.values().map(|position| position.0).sum();
     let mut row = BalanceRow {
         lane: lane_view(lane),
         stream: stream.name.clone(),

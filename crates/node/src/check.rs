@@ -8,7 +8,7 @@ use pinflow_pipeline::{Lane, Pipeline};
 use pinflow_query::{QueryEngine, QueryError, QueryLimits};
 use pinflow_schedule::Schedule;
 use pinflow_source::SourceSpec;
-use pinflow_table::TableRoot;
+use pinflow_table::{TableRoot, Upkeep};
 
 use crate::stages::cleaned_columns;
 
@@ -49,9 +49,12 @@ pub(crate) async fn plan(pipeline: &Arc<Pipeline>) -> Result<BTreeMap<String, Ar
 
 async fn query_problems(pipeline: &Arc<Pipeline>, cleaners: &BTreeMap<String, Arc<Cleaner>>) -> Vec<String> {
     // No table is opened by planning on columns that are given, so any place will do.
-    let engine = TableRoot::local(&std::env::temp_dir().join("pinflow-check"))
-        .map_err(|error| error.to_string())
-        .and_then(|root| {
+    let folder = match tempfile::tempdir() {
+        Ok(folder) => folder,
+        Err(error) => return vec![format!("cannot make a temporary folder to plan the queries in: {error}")],
+    };
+    let engine =
+        TableRoot::local(folder.path(), Upkeep::default()).map_err(|error| error.to_string()).and_then(|root| {
             let columns = cleaned_columns(cleaners);
             QueryEngine::open(Arc::clone(pipeline), &root, &columns, None, QueryLimits::default())
                 .map_err(|error| error.to_string())

@@ -1,7 +1,9 @@
 //! What a node is made of, as values. Where they come from (file, environment, flags) is the binary's business.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use pinflow_lane::Trigger;
 use pinflow_log::TopicConfig;
 use pinflow_pipeline::Pipeline;
 use pinflow_query::QueryLimits;
+use pinflow_table::Upkeep;
+use pinflow_server::Limits;
 
 /// Everything that can be set about a node.
 #[derive(Clone, Debug)]
@@ -25,6 +29,14 @@ pub struct NodeConfig {
     pub port: u16,
     /// Where the port is taken, the next free one of the hundred after it is used instead of giving up.
     pub next_free_port: bool,
+    /// Further addresses that it listens on, as those where clients look for Kafka REST or Kinesis.
+    pub listen: Vec<ListenAddress>,
+    /// The certificate that clients know the node by.
+    pub tls: TlsSettings,
+    /// Who may use it.
+    pub access: AccessSettings,
+    /// What connections may take.
+    pub limits: Limits,
     /// Names besides `localhost` and IP addresses under which people reach the dashboard.
     pub host_names: Vec<String>,
     /// The log.
@@ -37,6 +49,8 @@ pub struct NodeConfig {
     pub archive: ArchiveSettings,
     /// The stream lanes' micro-batches.
     pub trigger: Trigger,
+    /// How tables are kept healthy.
+    pub tables: Upkeep,
     /// What a query may take.
     pub query: QueryLimits,
     /// Whether jobs start by their schedules.
@@ -62,6 +76,48 @@ impl Default for LogSettings {
     }
 }
 
+/// The certificate and its key, both PEM; both or neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// The certificate, followed by those that lead to its root.
+    pub certificate: Option<PathBuf>,
+    /// Its private key.
+    pub key: Option<PathBuf>,
+}
+
+/// Who may use the node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AccessSettings {
+    /// The file of the access list; `None` lets anyone do everything.
+    pub file: Option<PathBuf>,
+    /// Without an access list the node listens on addresses that others reach, too.
+    pub allow_anonymous: bool,
+}
+
+/// An address to listen on: `127.0.0.1:8082`, or `http://127.0.0.1:8082` for one without TLS where the node has a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenAddress {
+    /// Without TLS in any case.
+    pub plain: bool,
+    /// Address and port.
+    pub address: SocketAddr,
+}
+
+impl FromStr for ListenAddress {
+    type Err = std::net::AddrParseError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let bare = text.strip_prefix("http://");
+        Ok(Self { plain: bare.is_some(), address: bare.unwrap_or(text).trim_end_matches('/').parse()? })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.plain { "http://" } else { "" }, self.address)
+    }
+}
+
 impl NodeConfig {
     /// The defaults for `pipeline` on `data`: 127.0.0.1, port 8080 or the next free one.
     pub fn new(data: PathBuf, pipeline: Arc<Pipeline>) -> Self {
@@ -71,12 +127,17 @@ impl NodeConfig {
             host: IpAddr::from([127, 0, 0, 1]),
             port: 8080,
             next_free_port: true,
+            listen: Vec::new(),
+            tls: TlsSettings::default(),
+            access: AccessSettings::default(),
+            limits: Limits::default(),
             host_names: Vec::new(),
             log: LogSettings::default(),
             topics: TopicConfig::default(),
             gateway: GatewaySettings { home: Some("/dashboard".to_owned()), ..GatewaySettings::default() },
             archive: ArchiveSettings::default(),
             trigger: Trigger::default(),
+            tables: Upkeep::default(),
             query: QueryLimits::default(),
             schedule: true,
             parallel_tasks: 2,

@@ -1,14 +1,18 @@
 //! Why a node cannot start, or cannot do what it is asked.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use pinflow_access::AccessError;
 use pinflow_archive::ArchiveError;
 use pinflow_clean::CleanError;
 use pinflow_lane::LaneError;
 use pinflow_log::LogError;
 use pinflow_query::QueryError;
 use pinflow_schedule::ScheduleError;
+use pinflow_store::StoreError;
+use pinflow_server::TlsError;
 use pinflow_table::TableError;
 use url::Url;
 
@@ -33,6 +37,24 @@ pub enum NodeError {
         path: PathBuf,
         /// Why not.
         source: io::Error,
+    },
+    /// The access list cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// A certificate without a key, or a key without a certificate.
+    #[error("TLS needs a certificate and its key: set both `tls.certificate` and `tls.key`, or neither")]
+    HalfOfTls,
+    /// Others could reach the node, and do everything.
+    #[error(
+        "{address} can be reached by others, and without an access list anyone may do everything\n  hint: name an access list \
+         with `access.file` (docs/access.md), or set `access.allow_anonymous: true` where the network keeps others out"
+    )]
+    Exposed {
+        /// The address.
+        address: SocketAddr,
     },
     /// No port could be had.
     #[error("cannot listen on {address}: {source}; choose another one with --port")]
@@ -74,6 +96,9 @@ pub enum NodeError {
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A folder for objects or tables.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// The archive failed.
     #[error(transparent)]
     Archive(#[from] ArchiveError),

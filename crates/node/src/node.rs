@@ -13,7 +13,9 @@ use tokio_util::task::TaskTracker;
 use url::Url;
 
 use crate::config::NodeConfig;
+use crate::credentials::Credentials;
 use crate::error::NodeError;
+use crate::listeners::Listeners;
 use crate::stages::{Stages, topics};
 use crate::tail::{TailFrom, TailRecord};
 use crate::view::View;
@@ -26,6 +28,7 @@ pub struct Node {
     gateway: Gateway,
     scheduler: Scheduler,
     dashboard: Dashboard,
+    credentials: Arc<Credentials>,
     view: Arc<View>,
     running: TaskTracker,
     serving: TaskTracker,
@@ -52,6 +55,7 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; [`NodeError::InUse`] where another process has the folder.
     pub async fn open(config: NodeConfig) -> Result<Self, NodeError> {
+        let credentials = Arc::new(Credentials::open(&config)?);
         let stages = Arc::new(Stages::open(config).await?);
         let signals = Signals::default();
         let clock = Arc::clone(&stages.clock);
@@ -67,7 +71,8 @@ impl Node {
         let mut settings = stages.config.gateway.clone();
         let pipeline_topics = Lane::ALL.into_iter().flat_map(|lane| topics(stages.pipeline(), lane));
         settings.kept_topics.extend(pipeline_topics);
-        let gateway = Gateway::new(Arc::clone(&stages.log), settings, Arc::clone(&clock));
+        let access = credentials.access();
+        let gateway = Gateway::guarded(Arc::clone(&stages.log), settings, Arc::clone(&clock), access);
         let view = Arc::new(View {
             stages: Arc::clone(&stages),
             gateway: gateway.clone(),
@@ -86,6 +91,7 @@ impl Node {
             gateway,
             scheduler,
             dashboard,
+            credentials,
             view,
             running: TaskTracker::new(),
             serving: TaskTracker::new(),
@@ -113,6 +119,8 @@ impl Node {
             self.running.spawn(async move { scheduler.run(stop).await });
         }
         self.running.spawn(enforce_retention(Arc::clone(&self.stages), self.signals.closing.clone()));
+        let (credentials, stop) = (Arc::clone(&self.credentials), self.signals.closing.clone());
+        self.running.spawn(async move { credentials.keep_fresh(stop).await });
         let dashboard = self.dashboard.clone();
         self.running.spawn(async move { dashboard.run().await });
     }
@@ -120,19 +128,19 @@ impl Node {
     /// Listens, serves in the background, and says in the data folder where. Returns the address.
     ///
     /// # Errors
-    /// [`NodeError::Listen`], [`NodeError::Folder`].
+    /// [`NodeError::Exposed`], [`NodeError::Listen`], [`NodeError::Folder`].
     pub async fn listen(&self) -> Result<Url, NodeError> {
-        let listener = server::bind(&self.stages.config).await?;
-        let address = listener
-            .local_addr()
-            .map_err(|source| NodeError::Listen { address: self.stages.config.host.to_string(), source })?;
-        let url: Url = format!("http://{address}/").parse().expect("an address and a port make a URL");
+        let listeners = Listeners::bind(&self.stages.config, &self.credentials).await?;
+        let urls = listeners.urls().map(Url::to_string).collect();
+        let (main, local) = (listeners.main().clone(), listeners.local().clone());
         let log = Arc::clone(&self.stages.log);
-        let router = server::router(&self.gateway, &self.dashboard, log, self.signals.closing.clone());
-        self.serving.spawn(server::serve(listener, router, self.signals.closing.clone()));
-        self.view.urls.lock().expect("nobody panics while changing the addresses").push(url.to_string());
-        self.stages.folder.publish(&url)?;
-        Ok(url)
+        let closing = self.signals.closing.clone();
+        let router = server::router(&self.gateway, &self.dashboard, self.credentials.access(), log, closing.clone());
+        let limits = self.stages.config.limits;
+        self.serving.spawn(pinflow_server::serve(listeners.into_listeners(), router, limits, closing));
+        *self.view.urls.lock().expect("nobody panics while changing the addresses") = urls;
+        self.stages.folder.publish(&local)?;
+        Ok(main)
     }
 
     /// Returns once everything that was acknowledged before the call is archived and, by the stream lanes, committed. The

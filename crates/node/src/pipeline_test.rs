@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use pinflow_clean::{Cleaner, KeySet};
 use pinflow_pipeline::{Lane, Pipeline, TestCase, TestStream};
 use pinflow_query::{Answer, QueryEngine, QueryLimits};
-use pinflow_table::{Commit, Table, TableRoot};
+use pinflow_table::{Commit, Table, TableRoot, Upkeep};
 use serde_json::Value;
 
 use crate::check;
@@ -118,7 +118,7 @@ async fn ask(
         path: std::env::temp_dir(),
         source,
     })?;
-    let tables = TableRoot::local(folder.path())?;
+    let tables = TableRoot::local(folder.path(), Upkeep::default())?;
     for (stream, rows) in cleaned {
         let spec = &pipeline.stream(stream).expect("a checked test names the pipeline's streams").batch;
         let mut table = Table::open(&tables.table(Lane::Batch.as_str(), &spec.table)?, &rows.schema()).await?;

@@ -1,73 +1,60 @@
-//! The node's one HTTP port: the dialects of the gateway, the dashboard and its API.
+//! What the node serves: the dialects of the gateway, the dashboard and its API, each to who may use it.
 
 use std::io;
-use std::net::SocketAddr;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Path, Query, State};
-use axum::http::{StatusCode, header};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::serve::ListenerExt;
+use axum::{Router, middleware};
 use futures::StreamExt;
+use pinflow_access::{Access, Caller};
 use pinflow_dashboard::Dashboard;
 use pinflow_event::TopicName;
 use pinflow_gateway::Gateway;
 use pinflow_log::{EventLog, LogError};
 use serde::Deserialize;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::NodeConfig;
-use crate::error::NodeError;
 use crate::tail::{TailFrom, tail};
 
-/// How many ports are tried where the wished one is taken.
-const PORTS_TRIED: u16 = 100;
-
-/// Binds the configured port or, where that is allowed, the next free one.
-pub(crate) async fn bind(config: &NodeConfig) -> Result<TcpListener, NodeError> {
-    let mut port = config.port;
-    loop {
-        let address = SocketAddr::new(config.host, port);
-        match TcpListener::bind(address).await {
-            Ok(listener) => return Ok(listener),
-            Err(error)
-                if config.next_free_port
-                    && error.kind() == io::ErrorKind::AddrInUse
-                    && port < config.port.saturating_add(PORTS_TRIED) =>
-            {
-                port += 1;
-            }
-            Err(source) => return Err(NodeError::Listen { address: address.to_string(), source }),
-        }
-    }
-}
-
-/// Serves until `stop`; then takes no more connections and returns when the requests under way are answered.
-pub(crate) async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {
-    // A reply is small and must not wait for a full packet.
-    let listener = listener.tap_io(|connection| {
-        if let Err(error) = connection.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-    });
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP server ended");
-    }
-}
+/// How a browser asks its user who it is.
+const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"pinflow\", charset=\"UTF-8\"");
 
 /// All routes: the dashboard's and the tail's, and the gateway's as their fallback.
 pub(crate) fn router(
     gateway: &Gateway,
     dashboard: &Dashboard,
+    access: Access,
     log: std::sync::Arc<dyn EventLog>,
     stop: CancellationToken,
 ) -> Router {
     let tails = Router::new().route("/api/tail/{topic}", get(tail_topic)).with_state(Tails { log, stop });
-    Router::new().merge(dashboard.router()).merge(tails).merge(gateway.router())
+    // They show the data of all topics.
+    let own = dashboard.router().merge(tails).route_layer(middleware::from_fn_with_state(access, ask_who));
+    own.merge(gateway.router())
+}
+
+/// Lets through who may use the dashboard.
+async fn ask_who(State(access): State<Access>, request: Request, next: Next) -> Response {
+    let caller = caller(&access, request.headers());
+    if caller.may_use_dashboard() {
+        return next.run(request).await;
+    }
+    if caller.is_known() {
+        return refused(
+            StatusCode::FORBIDDEN,
+            "the caller may not use the dashboard: its entry lacks `dashboard: true`",
+        );
+    }
+    let mut reply = refused(
+        StatusCode::UNAUTHORIZED,
+        "the access list has no such caller; send a user and password, or an API key",
+    );
+    reply.headers_mut().insert(header::WWW_AUTHENTICATE, CHALLENGE);
+    reply
 }
 
 #[derive(Clone)]
@@ -114,6 +101,11 @@ async fn tail_topic(
     });
     let body = Body::from_stream(lines.take_until(tails.stop.cancelled_owned()));
     ([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response()
+}
+
+fn caller(access: &Access, headers: &HeaderMap) -> Caller {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    access.caller_of(text("x-api-key"), text("authorization"))
 }
 
 fn refused(status: StatusCode, error: &str) -> Response {

@@ -7,13 +7,14 @@ use std::sync::atomic::AtomicU64;
 
 use arrow::datatypes::SchemaRef;
 use object_store::ObjectStore;
-use pinflow_archive::{Archive, ArchiveReader, DurableLocalStore};
+use pinflow_archive::{Archive, ArchiveReader};
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, Offset, Partition, TopicName, TopicPartition};
 use pinflow_lane::{BatchLane, LaneParts, LaneWriter, SharedStatus, StreamLane, open_dead_table};
 use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, LogError};
 use pinflow_pipeline::{Lane, Pipeline, Stream};
 use pinflow_query::QueryEngine;
+use pinflow_store::DurableLocalStore;
 use pinflow_table::TableRoot;
 use tokio::sync::Mutex;
 
@@ -56,7 +57,7 @@ impl Stages {
             Arc::new(Archive::new(Arc::clone(&store), Arc::clone(&log), config.archive.clone(), Arc::clone(&clock)));
         find_archived(&archive, &config.pipeline).await?;
 
-        let tables = TableRoot::local(&folder.tables())?;
+        let tables = TableRoot::local(&folder.tables(), config.tables)?;
         let secret = secret();
         let mut batch_lanes = BTreeMap::new();
         let mut stream_lanes = Vec::new();

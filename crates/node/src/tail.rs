@@ -1,6 +1,7 @@
 //! A topic's records as they are in the log, for people to look at.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::select_all;
 use futures::stream::{self, Stream};
@@ -12,6 +13,9 @@ use crate::error::NodeError;
 
 /// How much is read at a time.
 const READ: ReadLimit = ReadLimit { records: 500, bytes: 1 << 20 };
+
+/// How often a tail that waits looks for partitions that were added.
+const DISCOVER_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where a tail begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,10 +109,27 @@ impl Tail {
                     return Ok(None);
                 }
                 let arrivals = places.iter().map(|place| self.log.wait_beyond(&place.at, place.next));
-                select_all(arrivals).await.0?;
+                tokio::select! {
+                    (arrival, _, _) = select_all(arrivals) => arrival?,
+                    () = tokio::time::sleep(DISCOVER_INTERVAL) => {}
+                }
+            }
+            if self.follow {
+                self.join_added().await?;
             }
             self.ready = found.into_iter();
         }
+    }
+
+    /// Follows the partitions that were added, from their beginning.
+    async fn join_added(&mut self) -> Result<(), LogError> {
+        let partitions = self.log.topic(&self.topic).await?.config.partitions;
+        let places = self.places.get_or_insert_default();
+        for partition in (0..partitions).map(Partition).skip(places.len()) {
+            let at = TopicPartition::new(self.topic.clone(), partition);
+            places.push(Place { at, next: Offset::ZERO, end: Offset::ZERO });
+        }
+        Ok(())
     }
 
     async fn begin(&self) -> Result<Vec<Place>, LogError> {
@@ -136,5 +157,33 @@ fn shown(at: &TopicPartition, record: &Record) -> TailRecord {
         timestamp_ms: record.timestamp.as_millis(),
         key: record.key.as_ref().map(text),
         value: record.value.as_ref().map(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use futures::StreamExt;
+    use pinflow_event::{ManualClock, NewRecord};
+    use pinflow_log::{MemoryLog, TopicChange, TopicConfig};
+
+    use super::*;
+
+    /// Whoever follows sees what comes to a partition that was added, from its first record on.
+    #[tokio::test]
+    async fn a_tail_that_follows_takes_up_the_partitions_that_are_added() {
+        let log = Arc::new(MemoryLog::new(Arc::new(ManualClock::default())));
+        let topic = TopicName::new("orders").unwrap();
+        log.create_topic(&topic, TopicConfig::default()).await.unwrap();
+        let mut tail = Box::pin(tail(Arc::clone(&log) as Arc<dyn EventLog>, topic.clone(), TailFrom::End, true));
+        let waiting = futures::poll!(tail.next());
+        assert!(waiting.is_pending());
+        for partition in [1, 2] {
+            let change = TopicChange { partitions: Some(partition + 1), ..TopicChange::default() };
+            log.alter_topic(&topic, change).await.unwrap();
+            log.append(&topic, vec![(Partition(partition), NewRecord::from_value("a"))]).await.unwrap();
+            let record = tail.next().await.unwrap().unwrap();
+            assert_eq!((record.partition, record.offset), (partition, 0));
+        }
     }
 }

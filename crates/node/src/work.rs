@@ -78,7 +78,8 @@ async fn answer(stages: &Stages, query: &str, context: &TaskContext) -> Result<T
             .map_err(|error| NodeError::Query(QueryError::Execution { message: error.to_string() }))?;
         let notes = vec![("pinflow.run".to_owned(), context.run_id.as_str().into())];
         table.commit(&Commit { rows, progress: vec![Progress { application, from, to }], notes }).await?;
-        table.compact_if_due().await?;
+        table.keep_healthy().await?;
+        table.rest().await?;
     }
     Ok(TaskOutcome { rows: Some(answer.row_count() as u64), note: elapsed_note(&answer) })
 }

@@ -45,19 +45,20 @@ impl Catalog {
         for lane in Lane::ALL {
             let tables = pipeline.streams.iter().map(|stream| {
                 let made_by = format!("the {lane} lane of stream `{}` makes it with its first rows", stream.name);
-                let location = root.table(lane.as_str(), &stream.lane(lane).table)?;
+                let location = root.table(lane.as_str(), &stream.lane(lane).table)?.url().clone();
                 Ok(lazy(lane.as_str(), &stream.name, location, columns.get(&stream.name).cloned(), made_by))
             });
             delta.insert(lane.as_str(), schema(tables)?);
         }
         let dead = pipeline.streams.iter().map(|stream| {
-            let location = root.table(DEAD, &stream.name)?;
+            let location = root.table(DEAD, &stream.name)?.url().clone();
             Ok(lazy(DEAD, &stream.name, location, Some(dead_letter_schema()), String::new()))
         });
         delta.insert(DEAD, schema(dead)?);
         let results = pipeline.queries.iter().map(|query| {
             let made_by = format!("a job that runs query `{}` makes it; to ask now, run the query itself", query.name);
-            Ok(lazy(RESULT, &query.name, root.table(RESULT, &query.name)?, None, made_by))
+            let location = root.table(RESULT, &query.name)?.url().clone();
+            Ok(lazy(RESULT, &query.name, location, None, made_by))
         });
         delta.insert(RESULT, schema(results)?);
         Ok(Self { delta, system: Arc::new(SystemSchema(system)) })

@@ -49,12 +49,7 @@ pub enum TableError {
         /// Why not.
         source: Box<DeltaTableError>,
     },
-    /// A file could not be made durable.
-    #[error("cannot make {path} durable: {source}")]
-    Durable {
-        /// The file or folder.
-        path: String,
-        /// Why not.
-        source: std::io::Error,
-    },
+    /// The folder of the tables cannot be used.
+    #[error(transparent)]
+    Store(#[from] pinflow_store::StoreError),
 }

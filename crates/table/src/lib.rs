@@ -5,13 +5,15 @@
 
 mod commit;
 mod dead;
-mod durable;
 mod error;
 mod location;
+mod old_versions;
 mod table;
+mod upkeep;
 
 pub use commit::{Commit, Progress};
 pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema, dead_letters_from};
 pub use error::TableError;
-pub use location::TableRoot;
+pub use location::{TableLocation, TableRoot};
 pub use table::Table;
+pub use upkeep::Upkeep;

@@ -1,32 +1,50 @@
 //! Where tables stand: `<root>/<schema>/<table>`, the schema being the one that SQL shows.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
+use deltalake::logstore::object_store::ObjectStore;
+use deltalake::logstore::{StorageConfig, logstore_with};
+use deltalake::{DeltaTable, DeltaTableError};
+use pinflow_store::DurableLocalStore;
 use url::Url;
 
-use crate::TableError;
+use crate::{TableError, Upkeep};
 
 /// The place below which all tables of a node stand.
 #[derive(Clone, Debug)]
-pub struct TableRoot(Url);
+pub struct TableRoot {
+    url: Url,
+    store: Arc<dyn ObjectStore>,
+    upkeep: Upkeep,
+}
+
+/// The place of one table.
+#[derive(Clone, Debug)]
+pub struct TableLocation {
+    url: Url,
+    store: Arc<dyn ObjectStore>,
+    upkeep: Upkeep,
+}
 
 impl TableRoot {
-    /// A local folder, which need not exist yet.
+    /// A local folder, made where it is missing. What is written below it survives a power cut.
     ///
     /// # Errors
-    /// [`TableError::Location`] where the path is not absolute.
-    pub fn local(folder: &Path) -> Result<Self, TableError> {
-        Url::from_directory_path(folder).map(Self).map_err(|()| TableError::Location {
+    /// [`TableError::Location`] where the path is not absolute; [`TableError::Store`].
+    pub fn local(folder: &Path, upkeep: Upkeep) -> Result<Self, TableError> {
+        let url = Url::from_directory_path(folder).map_err(|()| TableError::Location {
             location: folder.display().to_string(),
             reason: "the path is not absolute".to_owned(),
-        })
+        })?;
+        Ok(Self { url, store: Arc::new(DurableLocalStore::open_absolute(folder)?), upkeep })
     }
 
     /// The place of one table. Both names are `[A-Za-z0-9_-]+`.
     ///
     /// # Errors
     /// [`TableError::Location`] for a name that would leave the root.
-    pub fn table(&self, schema: &str, table: &str) -> Result<Url, TableError> {
+    pub fn table(&self, schema: &str, table: &str) -> Result<TableLocation, TableError> {
         for name in [schema, table] {
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')) {
                 return Err(TableError::Location {
@@ -35,13 +53,44 @@ impl TableRoot {
                 });
             }
         }
-        self.0
-            .join(&format!("{schema}/{table}/"))
-            .map_err(|error| TableError::Location { location: format!("{schema}/{table}"), reason: error.to_string() })
+        let url = self.url.join(&format!("{schema}/{table}/")).map_err(|error| TableError::Location {
+            location: format!("{schema}/{table}"),
+            reason: error.to_string(),
+        })?;
+        Ok(TableLocation { url, store: Arc::clone(&self.store), upkeep: self.upkeep })
     }
 }
 
-/// The local folder of a table, where it is local.
-pub(crate) fn local_folder(table: &Url) -> Option<PathBuf> {
-    if table.scheme() == "file" { table.to_file_path().ok() } else { None }
+impl TableLocation {
+    /// Its URL, for those who read it with other libraries.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    pub(crate) fn upkeep(&self) -> Upkeep {
+        self.upkeep
+    }
+
+    /// The table as the Delta library knows it, at its newest version; without a version where there is none yet.
+    pub(crate) async fn load(&self) -> Result<DeltaTable, DeltaTableError> {
+        let log_store = logstore_with(Arc::clone(&self.store), &self.url, StorageConfig::default())?;
+        let mut table = DeltaTable::new(log_store);
+        // The library calls a local folder that is missing an error of the place, not a table that is not there yet.
+        if self.url.to_file_path().is_ok_and(|folder| !folder.exists()) {
+            return Ok(table);
+        }
+        match table.load().await {
+            Ok(()) | Err(DeltaTableError::NotATable(_)) => Ok(table),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The last two parts of the place: schema and table.
+    pub(crate) fn name(&self) -> String {
+        let parts: Vec<&str> = self.url.path().trim_end_matches('/').rsplitn(3, '/').collect();
+        match parts.as_slice() {
+            [table, schema, ..] => format!("`{schema}.{table}`"),
+            _ => format!("`{}`", self.url),
+        }
+    }
 }

@@ -1,47 +1,37 @@
 //! One Delta table with its writer.
 
 use std::collections::HashMap;
-use std::num::NonZeroU64;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::datafusion::logical_expr::Expr;
 use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
-use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, Add, StructType, Transaction};
+use deltalake::logstore::object_store::path::Path;
+use deltalake::logstore::object_store::{self, PutMode, PutOptions, PutPayload};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
-use deltalake::{DeltaTable, DeltaTableError, TableProperty};
+use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
-use url::Url;
+use tokio::runtime::Handle;
 
 use crate::commit::{Commit, Progress};
-use crate::durable;
 use crate::error::TableError;
-use crate::location::local_folder;
-
-/// A commit makes a file. Past this many small ones they are merged: the cost of a commit and of a query grows with
-/// the number of files, not with the number of rows.
-const SMALL_FILES: usize = 48;
-
-/// Files are merged into ones of about this many bytes.
-const TARGET_FILE_BYTES: NonZeroU64 = NonZeroU64::new(32 << 20).expect("it is not zero");
+use crate::location::TableLocation;
+use crate::upkeep::{self, UpkeepTask};
 
 /// A table that this process writes.
 #[derive(Debug)]
 pub struct Table {
     name: String,
-    folder: Option<PathBuf>,
     table: DeltaTable,
     schema: SchemaRef,
     /// The progress that this process has read or written, by application.
     progress: HashMap<String, i64>,
-    files_after_compaction: usize,
-    /// The newest commit that is known to be durable.
-    durable: Option<u64>,
+    upkeep: UpkeepTask,
 }
 
 impl Table {
@@ -49,25 +39,19 @@ impl Table {
     ///
     /// # Errors
     /// [`TableError::SchemaChanged`] where it has other columns; [`TableError::Delta`].
-    pub async fn open(location: &Url, schema: &SchemaRef) -> Result<Self, TableError> {
-        let name = table_name(location);
+    pub async fn open(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
+        let name = location.name();
         let failed = |action| {
             let name = name.clone();
             move |source| delta(action, &name, source)
         };
-        let folder = local_folder(location);
-        if let Some(folder) = &folder {
-            std::fs::create_dir_all(folder)
-                .map_err(|source| TableError::Durable { path: folder.display().to_string(), source })?;
-        }
-        let mut table = DeltaTable::try_from_url(location.clone()).await.map_err(failed("open"))?;
+        let mut table = location.load().await.map_err(failed("open"))?;
         if table.version().is_none() {
             let columns: StructType =
                 schema.as_ref().try_into_kernel().map_err(|error| failed("create")(DeltaTableError::from(error)))?;
             table = table
                 .create()
                 .with_columns(columns.fields().cloned())
-                .with_configuration_property(TableProperty::LogRetentionDuration, Some("interval 1 days"))
                 .with_save_mode(SaveMode::ErrorIfExists)
                 .await
                 .map_err(failed("create"))?;
@@ -78,18 +62,8 @@ impl Table {
         if let Some(difference) = difference(&stored, schema) {
             return Err(TableError::SchemaChanged { table: name, difference });
         }
-        let files = table.snapshot().map_err(failed("open"))?.log_data().num_files();
-        let mut opened = Self {
-            name,
-            folder,
-            table,
-            schema: Arc::clone(schema),
-            progress: HashMap::new(),
-            files_after_compaction: files.min(SMALL_FILES),
-            durable: None,
-        };
-        opened.sync_commits().await?;
-        Ok(opened)
+        let upkeep = UpkeepTask::new(location.upkeep());
+        Ok(Self { name, table, schema: Arc::clone(schema), progress: HashMap::new(), upkeep })
     }
 
     /// Removes the rows and the columns of the table at `location` and gives it the columns of `schema`; older versions stay
@@ -97,9 +71,9 @@ impl Table {
     ///
     /// # Errors
     /// [`TableError::Delta`].
-    pub async fn replace(location: &Url, schema: &SchemaRef) -> Result<Self, TableError> {
-        let name = table_name(location);
-        let table = DeltaTable::try_from_url(location.clone()).await.map_err(|e| delta("open", &name, e))?;
+    pub async fn replace(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
+        let name = location.name();
+        let table = location.load().await.map_err(|e| delta("open", &name, e))?;
         let columns: StructType =
             schema.as_ref().try_into_kernel().map_err(|error| delta("replace", &name, DeltaTableError::from(error)))?;
         table
@@ -160,9 +134,8 @@ impl Table {
             if commit.progress.is_empty() || !self.holds(&commit.progress).await? {
                 return Err(error);
             }
-            tracing::warn!(table = %self.name, %error, "a commit was reported as failed, but the table holds it");
+            self.confirm_newest_commit(error).await?;
         }
-        self.sync_commits().await?;
         for progress in &commit.progress {
             self.progress.insert(progress.application.clone(), progress.to);
         }
@@ -204,21 +177,25 @@ impl Table {
         Ok(self.table.snapshot().map_err(|e| delta("read", &self.name, e))?.log_data().num_files())
     }
 
-    /// Merges small files once there are many. Returns whether it did. Readers are not disturbed.
+    /// Begins what keeps the table healthy, if it is due and not under way: merging small files, cleaning up old entries of the
+    /// table's log and files that no kept version has. It goes on beside later commits, which do not wait for it.
     ///
     /// # Errors
-    /// [`TableError::Delta`]; the rows are untouched then.
-    pub async fn compact_if_due(&mut self) -> Result<bool, TableError> {
-        if self.file_count()? < self.files_after_compaction + SMALL_FILES {
-            return Ok(false);
-        }
-        let merged = self.table.clone().optimize().with_target_size(TARGET_FILE_BYTES).await;
-        let (table, metrics) = merged.map_err(|e| delta("compact", &self.name, e))?;
-        self.table = table;
-        self.files_after_compaction = self.file_count()?;
-        self.sync_all_files().await?;
-        tracing::debug!(table = %self.name, removed = metrics.num_files_removed, added = metrics.num_files_added, "compacted");
-        Ok(true)
+    /// What the one before failed of; the rows are untouched then, and a later call tries again.
+    pub async fn keep_healthy(&mut self) -> Result<(), TableError> {
+        let done = self.upkeep.take_finished().await;
+        self.upkeep.begin_if_due(&self.name, &self.table)?;
+        done
+    }
+
+    /// Waits for what [`Table::keep_healthy`] began.
+    ///
+    /// # Errors
+    /// What it failed of.
+    pub async fn rest(&mut self) -> Result<(), TableError> {
+        let done = self.upkeep.wait().await;
+        self.table.update_state().await.map_err(|e| delta("read", &self.name, e))?;
+        done
     }
 
     /// Deletes the rows for which `condition` holds.
@@ -226,10 +203,13 @@ impl Table {
     /// # Errors
     /// [`TableError::Delta`].
     pub async fn delete(&mut self, condition: Expr) -> Result<(), TableError> {
-        let deleted = self.table.clone().delete().with_predicate(condition).await;
+        // A merge under way would conflict: it moves the rows that are to go.
+        self.rest().await?;
+        let deleted = self.table.clone().delete().with_predicate(condition);
+        let deleted = deleted.with_commit_properties(upkeep::without_cleaning()).await;
         let (table, _) = deleted.map_err(|e| delta("delete from", &self.name, e))?;
         self.table = table;
-        self.sync_all_files().await
+        Ok(())
     }
 
     /// Whether the table is at the end of every progress already; an error where it is neither there nor at its beginning.
@@ -266,24 +246,25 @@ impl Table {
             return Ok(Vec::new());
         }
         let failed = |e| delta("write to", &self.name, e);
-        let mut writer =
-            RecordBatchWriter::for_table(&self.table).map_err(failed)?.with_target_file_size(TARGET_FILE_BYTES.get());
-        for batch in rows {
-            writer.write(batch.clone()).await.map_err(failed)?;
-        }
-        let adds = writer.flush().await.map_err(failed)?;
-        if let Some(folder) = &self.folder {
-            // Before the commit that names them: a commit must never point at a file that a power cut emptied.
-            durable::sync(adds.iter().map(|add| folder.join(&add.path)).collect()).await?;
-        }
-        Ok(adds)
+        let target = self.upkeep.settings().target_file_bytes;
+        let mut writer = RecordBatchWriter::for_table(&self.table).map_err(failed)?.with_target_file_size(target.get());
+        let rows = rows.to_vec();
+        let runtime = Handle::current();
+        // Encoding takes a core for a while: whoever else runs on the async threads must not wait for it.
+        let written = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async move {
+                for batch in rows {
+                    writer.write(batch).await?;
+                }
+                writer.flush().await
+            })
+        });
+        written.await.expect("writing files does not panic").map_err(failed)
     }
 
     async fn write_commit(&mut self, adds: Vec<Add>, commit: &Commit) -> Result<(), TableError> {
         let transactions = commit.progress.iter().map(|p| Transaction::new(&p.application, p.to)).collect();
-        // Old entries of the log are cleaned up by compaction: looking for them costs a listing of the folder.
-        let properties = CommitProperties::default()
-            .with_cleanup_expired_logs(Some(false))
+        let properties = upkeep::without_cleaning()
             .with_application_transactions(transactions)
             .with_metadata(commit.notes.iter().cloned());
         let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
@@ -307,43 +288,24 @@ impl Table {
         self.table.update_state().await.map_err(|e| delta("read", &self.name, e))
     }
 
-    /// Makes the commits durable that are not known to be: those since the last call, the newest one at least. With them the
-    /// checkpoint that the last of them may have brought.
-    async fn sync_commits(&mut self) -> Result<(), TableError> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let log = folder.join("_delta_log");
-        let newest = self.version();
-        let first = self.durable.map_or(newest, |durable| durable + 1).min(newest);
-        let mut files: Vec<PathBuf> = (first..=newest).map(|version| log.join(format!("{version:020}.json"))).collect();
-        let checkpoint = log.join(format!("{newest:020}.checkpoint.parquet"));
-        if checkpoint.exists() {
-            files.extend([checkpoint, log.join("_last_checkpoint")]);
+    /// After a commit that was reported as failed and is there all the same: whether its name survives a power cut is not known.
+    /// Putting it once more tells, for a store syncs the name of an object that it refuses to replace.
+    async fn confirm_newest_commit(&self, error: TableError) -> Result<(), TableError> {
+        let store = self.table.log_store().object_store(None);
+        let commit = Path::from(format!("_delta_log/{:020}.json", self.version()));
+        let create = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
+        match store.put_opts(&commit, PutPayload::default(), create).await {
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                tracing::warn!(table = %self.name, %error, "a commit was reported as failed, but the table holds it");
+                Ok(())
+            }
+            _ => Err(error),
         }
-        durable::sync(files).await?;
-        self.durable = Some(newest);
-        Ok(())
-    }
-
-    async fn sync_all_files(&mut self) -> Result<(), TableError> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        let snapshot = self.table.snapshot().map_err(|e| delta("read", &self.name, e))?;
-        let files = snapshot.log_data().iter().map(|file| folder.join(file.path().as_ref())).collect();
-        durable::sync(files).await?;
-        self.sync_commits().await
     }
 }
 
-fn delta(action: &'static str, table: &str, source: DeltaTableError) -> TableError {
+pub(crate) fn delta(action: &'static str, table: &str, source: DeltaTableError) -> TableError {
     TableError::Delta { action, table: table.to_owned(), source: Box::new(source) }
-}
-
-/// The last two parts of the place: schema and table.
-fn table_name(location: &Url) -> String {
-    let parts: Vec<&str> = location.path().trim_end_matches('/').rsplitn(3, '/').collect();
-    match parts.as_slice() {
-        [table, schema, ..] => format!("`{schema}.{table}`"),
-        _ => format!("`{location}`"),
-    }
 }
 
 /// How the stored columns differ from the wanted ones, in words.

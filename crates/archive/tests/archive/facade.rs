@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
-use pinflow_archive::{Archive, ArchiveError, ArchiveSettings, PartitionStatus};
-use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
-use pinflow_log::{EventLog, MemoryLog, TopicConfig};
+use pinflow_archive::{Archive, ArchiveError, ArchiveReader, ArchiveSettings, PartitionStatus, ReadSettings};
+use pinflow_event::{NewRecord, Offset, Partition, TopicName, TopicPartition};
+use pinflow_log::{EventLog, MemoryLog, TopicChange, TopicConfig};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -118,6 +119,31 @@ async fn topics_that_come_later_are_found() {
     let status = running.until(|status| status.len() == 2 && archived_to(1)(status)).await;
     assert_eq!(status.iter().map(|s| s.partition.0).collect::<Vec<_>>(), [0, 1]);
     running.stop().await;
+}
+
+/// A partition that is added to a running topic is archived from its first record on, also where it comes just before the end.
+#[tokio::test]
+async fn partitions_that_are_added_are_archived_from_their_beginning() {
+    let (store, log): (Arc<dyn ObjectStore>, _) = (Arc::new(InMemory::new()), log_of(&[json("1")]).await);
+    let running = Running::start(&store, &log, quick());
+    running.until(archived_to(1)).await;
+    let add = async |partitions, value| {
+        let change = TopicChange { partitions: Some(partitions), ..TopicChange::default() };
+        log.alter_topic(&at().topic, change).await.unwrap();
+        let records = vec![(Partition(partitions - 1), NewRecord::from_value(value))];
+        log.append(&at().topic, records).await.unwrap();
+    };
+    add(2, "2").await;
+    running.until(|status| status.len() == 2 && status[1].next_offset == Some(Offset(1))).await;
+    add(3, "3").await;
+    running.stop().await;
+    for (partition, expected) in [(0, "1"), (1, "2"), (2, "3")] {
+        let place = TopicPartition::new(at().topic, Partition(partition));
+        let mut batches =
+            ArchiveReader::new(store.clone()).records(&place, Offset::ZERO, ReadSettings::default()).await.unwrap();
+        let batch = batches.next_batch().await.unwrap().unwrap();
+        assert_eq!(batch.records, [(Offset::ZERO, Some(Bytes::from(expected)))], "partition {partition}");
+    }
 }
 
 #[tokio::test]

@@ -6,8 +6,9 @@ use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
-use pinflow_archive::{ArchiveError, ArchiveReader, DurableLocalStore, ObjectKind, ReadSettings};
+use pinflow_archive::{ArchiveError, ArchiveReader, ObjectKind, ReadSettings};
 use pinflow_event::{Offset, Partition};
+use pinflow_store::DurableLocalStore;
 
 use crate::support::{at, json, object, read_from, store_of};
 

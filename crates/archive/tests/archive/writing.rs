@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
-use pinflow_archive::{ArchiveError, ArchiveSettings, ArchiveWriter, DurableLocalStore};
+use pinflow_archive::{ArchiveError, ArchiveSettings, ArchiveWriter};
 use pinflow_event::{Offset, Timestamp};
 use pinflow_log::{EventLog, LogError, TopicConfig};
+use pinflow_store::DurableLocalStore;
 
 use crate::support::{
     append, at, contents, empty_log, json, log_of, names, numbered, object, read_from, store_of, writer,

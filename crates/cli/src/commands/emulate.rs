@@ -72,7 +72,7 @@ impl Emulate {
             rate: self.rate,
             draws: self.events,
             batch: self.batch,
-            ..EmulatorOptions::default()
+            ..emulation::options(session)?
         };
         let report = emulation::run(session, options, draws).await?;
         emulation::tell(session, &report);

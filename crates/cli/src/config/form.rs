@@ -168,6 +168,44 @@ pub mod optional_path {
     }
 }
 
+/// The value of a header that nobody may see, or `none`.
+pub mod secret_header {
+    use reqwest::header::HeaderValue;
+
+    pub fn read(text: &str) -> Result<Option<HeaderValue>, String> {
+        if text == "none" {
+            return Ok(None);
+        }
+        let value = super::text::read(text)?;
+        let mut value = HeaderValue::try_from(value).map_err(|_| "it holds what no header may hold".to_owned())?;
+        value.set_sensitive(true);
+        Ok(Some(value))
+    }
+
+    pub fn show(value: &Option<HeaderValue>) -> String {
+        let text = value.as_ref().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        text.unwrap_or_else(|| "none".to_owned())
+    }
+}
+
+/// Addresses to listen on, with commas between them; `none` is none.
+pub mod listen {
+    use pinflow_node::ListenAddress;
+
+    pub fn read(text: &str) -> Result<Vec<ListenAddress>, String> {
+        let address = |text: &String| {
+            let wrong =
+                || format!("`{text}` is no address and port, as in `127.0.0.1:8082` or `http://127.0.0.1:8082`");
+            text.parse().map_err(|_| wrong())
+        };
+        super::list::read(text)?.iter().map(address).collect()
+    }
+
+    pub fn show(value: &[ListenAddress]) -> String {
+        super::list::show(&value.iter().map(ToString::to_string).collect::<Vec<_>>())
+    }
+}
+
 /// An IP address.
 pub mod address {
     use std::net::IpAddr;
@@ -250,6 +288,24 @@ mod tests {
         for wrong in ["", "5", "s", "-1s", "1.5h", "5min", "99999999999999999999d"] {
             assert!(duration::read(wrong).is_err(), "{wrong} was taken");
         }
+    }
+
+    #[test]
+    fn addresses_to_listen_on_are_read_and_shown() {
+        let text = "127.0.0.1:8082,http://[::1]:4568";
+        assert_eq!(listen::show(&listen::read(text).unwrap()), text);
+        assert_eq!(listen::read("none"), Ok(vec![]));
+        for wrong in ["8082", "localhost:8082", "https://127.0.0.1:1", "127.0.0.1"] {
+            assert!(listen::read(wrong).is_err(), "{wrong} was taken");
+        }
+    }
+
+    #[test]
+    fn a_secret_header_shows_nothing() {
+        let key = secret_header::read("s3cret").unwrap();
+        assert!(!format!("{key:?}").contains("s3cret"));
+        assert_eq!(secret_header::show(&key), "s3cret", "to be read again");
+        assert!(secret_header::read("a\nb").is_err());
     }
 
     #[test]

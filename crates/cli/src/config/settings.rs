@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
 use pinflow_node::NodeConfig;
 use pinflow_pipeline::Pipeline;
+use reqwest::Certificate;
+use reqwest::header::HeaderValue;
 use url::Url;
 
 use crate::logging::LogFormat;
@@ -17,12 +20,38 @@ pub struct Settings {
     pub pipeline: Option<PathBuf>,
     /// The node to talk to; `None` looks into the data folder.
     pub url: Option<Url>,
+    /// What commands tell the node that they talk to.
+    pub client: ClientSettings,
     /// The node. Its pipeline is put in once it is loaded, see [`Settings::node_config`].
     pub(super) node: NodeConfig,
     /// Where the emulator draws its events from.
     pub source: SourceSettings,
     /// What is logged.
     pub logging: LoggingSettings,
+}
+
+/// How commands talk to a node.
+#[derive(Clone, Debug, Default)]
+pub struct ClientSettings {
+    /// The API key that they send; marked as sensitive.
+    pub api_key: Option<HeaderValue>,
+    /// The file with the roots, PEM, that the node's certificate has to lead to; `None` are the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl ClientSettings {
+    /// The certificates in the file.
+    ///
+    /// # Errors
+    /// Where it cannot be read, or holds none.
+    pub fn certificates(&self) -> anyhow::Result<Vec<Certificate>> {
+        let Some(file) = &self.ca_file else { return Ok(Vec::new()) };
+        let certificates = std::fs::read(file)
+            .with_context(|| format!("cannot read the certificates {} (`ca_file`)", file.display()))?;
+        let certificates = Certificate::from_pem_bundle(&certificates).unwrap_or_default();
+        anyhow::ensure!(!certificates.is_empty(), "{} (`ca_file`) holds no certificate in PEM", file.display());
+        Ok(certificates)
+    }
 }
 
 /// Where the emulator draws its events from.
@@ -57,6 +86,7 @@ impl Default for Settings {
         Self {
             pipeline: None,
             url: None,
+            client: ClientSettings::default(),
             node: NodeConfig::new("pinflow-data".into(), Arc::new(nothing)),
             source: SourceSettings::default(),
             logging: LoggingSettings { level: "warn".to_owned(), format: LogFormat::Text },

@@ -44,7 +44,7 @@ pub enum Reach {
 pub fn running(session: &Session) -> anyhow::Result<Option<Remote>> {
     let settings = session.settings();
     let url = settings.url.clone().or_else(|| running_node(settings.data()).map(|node| node.url));
-    url.map(|url| Remote::new(&url)).transpose()
+    url.map(|url| Remote::new(&url, &settings.client)).transpose()
 }
 
 impl Reach {

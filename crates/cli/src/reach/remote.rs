@@ -5,15 +5,19 @@ use std::time::Duration;
 use anyhow::Context;
 use futures::{Stream, StreamExt};
 use pinflow_node::TailRecord;
+use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::ReachError;
+use crate::config::ClientSettings;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(5);
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// A client of a node.
 #[derive(Clone, Debug)]
@@ -32,13 +36,17 @@ impl Remote {
     /// A client of the node at `url`. Nothing is sent yet.
     ///
     /// # Errors
-    /// Where the system's certificates are needed and cannot be read.
-    pub fn new(url: &Url) -> anyhow::Result<Self> {
+    /// Where certificates are needed and cannot be read.
+    pub fn new(url: &Url, settings: &ClientSettings) -> anyhow::Result<Self> {
         // Fails where a provider is installed already, which serves as well.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder().connect_timeout(CONNECT).no_proxy();
+        let client =
+            client.default_headers(settings.api_key.iter().map(|key| (API_KEY, key.clone())).collect::<HeaderMap>());
+        let certificates = settings.certificates()?;
         // Without TLS no certificates are needed, and a machine that has none must not fail.
-        let client = if url.scheme() == "https" { client } else { client.tls_certs_only([]) };
+        let system = url.scheme() == "https" && certificates.is_empty();
+        let client = if system { client } else { client.tls_certs_only(certificates) };
         let client = client
             .build()
             .context("the HTTP client cannot be made; check that the system's certificates are installed")?;
@@ -74,6 +82,10 @@ impl Remote {
     /// [`ReachError`].
     pub async fn get_health<T: DeserializeOwned>(&self, path: &[&str]) -> Result<T, ReachError> {
         let response = self.client.get(self.at(path)).send().await.map_err(|error| self.unreachable(&error))?;
+        let response = match response.status() {
+            StatusCode::SERVICE_UNAVAILABLE => response,
+            _ => self.checked(response).await?,
+        };
         response.json().await.map_err(|error| self.unreachable(&error))
     }
 
@@ -128,11 +140,20 @@ impl Remote {
 
     async fn accepted(&self, request: RequestBuilder) -> Result<Response, ReachError> {
         let response = request.send().await.map_err(|error| self.unreachable(&error))?;
+        self.checked(response).await
+    }
+
+    async fn checked(&self, response: Response) -> Result<Response, ReachError> {
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
         let invalid = matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND);
+        if status == StatusCode::UNAUTHORIZED {
+            let message = format!("the node at {} wants to know who asks", self.url);
+            let hint = Some("set `api_key` (PINFLOW_API_KEY) to a key of its access list".to_owned());
+            return Err(ReachError::Refused { message, hint, invalid: true });
+        }
         match response.json::<ApiError>().await {
             Ok(ApiError { error, hint }) => Err(ReachError::Refused { message: error, hint, invalid }),
             Err(_) => Err(ReachError::Unreachable {

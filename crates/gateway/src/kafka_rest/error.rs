@@ -7,10 +7,11 @@ use std::time::Duration;
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use pinflow_event::TopicName;
+use pinflow_event::{InvalidTopicName, TopicName};
 use pinflow_log::LogError;
 use serde::Serialize;
 
+use super::consumer_groups::ConsumerError;
 use super::media_type;
 use crate::body::BodyError;
 use crate::json::JsonError;
@@ -62,6 +63,21 @@ pub(crate) enum KafkaRestError {
     /// A format with schemas, which need a registry.
     #[error("Payload error. Schema Registry must be configured when using schemas.")]
     NoSchemaRegistry,
+    /// A setting of a consumer that is no such setting's value.
+    #[error("Invalid consumer configuration: {0}")]
+    InvalidConsumerSetting(String),
+    /// A setting of a consumer that is out of its bounds.
+    #[error("Invalid consumer configuration. It does not abide by the constraints: {0}")]
+    ConsumerSettingOutOfBounds(String),
+    /// The instance has another format than the client accepts.
+    #[error("The requested embedded data format does not match the deserializer for this consumer instance")]
+    FormatMismatch,
+    /// A name that no topic can have.
+    #[error("{0}")]
+    InvalidTopic(#[from] InvalidTopicName),
+    /// A consumer refused what it was asked to do.
+    #[error("{0}")]
+    Consumer(ConsumerError),
     /// No such topic.
     #[error("This server does not host this topic-partition.")]
     UnknownTopic,
@@ -104,12 +120,35 @@ impl KafkaRestError {
             Self::UnknownTopic => 40403,
             Self::NoSchemaRegistry => 42206,
             Self::Unavailable(_) => 50302,
+            Self::InvalidTopic(_) => 40002,
+            Self::FormatMismatch => 40601,
+            Self::ConsumerSettingOutOfBounds(_) => 40001,
+            Self::InvalidConsumerSetting(_) => 42204,
+            Self::Consumer(refusal) => match refusal {
+                ConsumerError::MetadataTooLarge => 40002,
+                ConsumerError::NotAuthorized(_) => 40301,
+                ConsumerError::UnknownInstance => 40403,
+                ConsumerError::Unreadable { .. } => 40801,
+                ConsumerError::InstanceExists => 40902,
+                ConsumerError::MixedSubscription
+                | ConsumerError::NothingToRead
+                | ConsumerError::NotAssigned(_)
+                | ConsumerError::NoOffset(_) => 40903,
+                ConsumerError::TooManyPartitions => 422,
+                ConsumerError::InvalidName | ConsumerError::InvalidPattern(_) => 42204,
+                ConsumerError::TooManyInstances { .. } => 429,
+                ConsumerError::Log(_) => 50302,
+            },
         }
     }
 
-    /// The HTTP status: the first three digits of the code.
+    /// The HTTP status: the first three digits of the code, but for one.
     pub(crate) fn status(&self) -> StatusCode {
-        let code = self.code();
+        let code = match self {
+            // The original's own exception.
+            Self::ConsumerSettingOutOfBounds(_) => 422,
+            _ => self.code(),
+        };
         let status = if code > 999 { code / 100 } else { code };
         u16::try_from(status)
             .ok()
@@ -173,6 +212,16 @@ impl From<LogError> for KafkaRestError {
     }
 }
 
+impl From<ConsumerError> for KafkaRestError {
+    fn from(refusal: ConsumerError) -> Self {
+        match refusal {
+            ConsumerError::Log(failure) => failure.into(),
+            ConsumerError::NotAuthorized(topic) => Self::Forbidden(topic),
+            refusal => Self::Consumer(refusal),
+        }
+    }
+}
+
 /// Why one record of a request is not in the log, while the others may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RecordError {
@@ -210,6 +259,13 @@ impl RecordError {
     pub(crate) fn unknown_partition(topic: &str, partition: u32, partitions: u32) -> Self {
         Self::retriable(format!(
             "Partition {partition} of topic {topic} with partition count {partitions} is not present in metadata after 60000 ms."
+        ))
+    }
+
+    /// The partition takes no more records: its shard was split or merged.
+    pub(crate) fn closed_partition(topic: &str, partition: u32) -> Self {
+        Self::retriable(format!(
+            "Partition {partition} of topic {topic} is closed and takes no more records; name an open one, or none."
         ))
     }
 

@@ -1,9 +1,14 @@
 //! The dialect of the Confluent Kafka REST Proxy.
 
+mod base_url;
+mod consumer_groups;
 mod error;
 mod media_type;
 mod partitioner;
 mod v2;
+mod v3;
+
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use axum::body::Body;
@@ -12,14 +17,27 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use crate::dialect::{Call, Dialect};
+use crate::dialect::{Backend, Call, Dialect};
+use consumer_groups::{ConsumerGroups, ConsumerLimits};
 use error::KafkaRestError;
 use partitioner::StickyPartitioner;
 
 /// Kafka REST. It claims every request that no other dialect does, and so gives unknown paths their 404.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct KafkaRest {
-    sticky: StickyPartitioner,
+    sticky: Arc<StickyPartitioner>,
+    groups: ConsumerGroups,
+}
+
+impl KafkaRest {
+    pub(crate) fn new(backend: &Backend) -> Self {
+        let limits = ConsumerLimits {
+            instances: backend.settings.max_consumer_instances,
+            instance_timeout: backend.settings.consumer_instance_timeout,
+        };
+        let groups = ConsumerGroups::new(Arc::clone(&backend.log), Arc::clone(&backend.clock), limits);
+        Self { sticky: Arc::default(), groups }
+    }
 }
 
 #[async_trait]
@@ -33,9 +51,10 @@ impl Dialect for KafkaRest {
     }
 
     async fn answer(&self, call: &Call, body: Body) -> Response {
-        let answer = match call.caller.is_known() {
-            true => v2::answer(&self.sticky, call, body).await,
-            false => Err(KafkaRestError::Unauthorized),
+        let answer = match (call.caller.is_known(), call.path.root()) {
+            (false, _) => Err(KafkaRestError::Unauthorized),
+            (true, Some("v3")) => return v3::answer(self, call, body).await,
+            (true, _) => v2::answer(self, call, body).await,
         };
         answer.unwrap_or_else(|refusal| {
             call.metrics.refuse(refusal.code());

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use pinflow_event::{Partition, TopicName};
+use pinflow_log::TopicConfig;
 
 /// Bytes after which keyless records move on to another partition (the Java client's `batch.size`).
 const STICKY_BYTES: usize = 16 * 1024;
@@ -11,6 +12,20 @@ const STICKY_BYTES: usize = 16 * 1024;
 /// The partition of a key: the same one for as long as the topic keeps its number of partitions, which is at least 1.
 pub(crate) fn partition_of_key(key: &[u8], partitions: u32) -> Partition {
     Partition((murmur2(key) & 0x7fff_ffff) % partitions)
+}
+
+/// How many partitions of a topic take records.
+pub(crate) fn open_partitions(topic: &TopicConfig) -> u32 {
+    topic.partitions.saturating_sub(u32::try_from(topic.closed.len()).unwrap_or(u32::MAX))
+}
+
+/// One of the partitions that take records, by its number among them.
+pub(crate) fn open_partition(topic: &TopicConfig, number: Partition) -> Partition {
+    if topic.closed.is_empty() {
+        return number;
+    }
+    let mut open = (0..topic.partitions).map(Partition).filter(|partition| !topic.closed.contains(partition));
+    open.nth(number.0 as usize).unwrap_or(number)
 }
 
 /// Murmur2 as Kafka has it: 32 bits, its own seed.
@@ -92,6 +107,19 @@ mod tests {
         {
             assert_eq!(partition_of_key(key.as_bytes(), partitions), Partition(partition), "{key} of {partitions}");
         }
+    }
+
+    #[test]
+    fn closed_partitions_are_passed_over() {
+        let closed = [0, 2].map(Partition).into();
+        let topic = TopicConfig { partitions: 5, closed, ..TopicConfig::default() };
+        assert_eq!(open_partitions(&topic), 3);
+        let open: Vec<u32> = (0..3).map(|number| open_partition(&topic, Partition(number)).0).collect();
+        assert_eq!(open, [1, 3, 4]);
+        assert_eq!(
+            open_partition(&TopicConfig { partitions: 5, ..TopicConfig::default() }, Partition(3)),
+            Partition(3)
+        );
     }
 
     #[test]

@@ -124,3 +124,75 @@ async fn the_api_gateway_asks_for_a_key_and_looks_at_rights() {
     let preflight = send(&harness, "OPTIONS", "/streams/mine.s/record", Some(("origin", "http://a.example")), "").await;
     assert_eq!(preflight.status, 200, "a browser asks beforehand without a key");
 }
+
+async fn send_json(harness: &Harness, key: &str, method: &str, path: &str, body: &'static str) -> Reply {
+    let path = format!("/v3/clusters/pinflowpinflowpinflow0/{path}");
+    let request = Request::builder().method(method).uri(path).header("content-type", "application/json");
+    harness.send(request.header("x-api-key", key).body(Body::from(body)).unwrap()).await
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_gives_each_caller_its_topics() {
+    const RECORD: &str = r#"{"value":{"type":"JSON","data":1}}"#;
+    const BATCH: &str = r#"{"entries":[{"id":"1"}]}"#;
+    let harness = harness();
+    let reply = send(&harness, "GET", "/v3/clusters", None, "").await;
+    assert_eq!((reply.status.as_u16(), reply.json()["error_code"].as_u64()), (401, Some(40101)));
+    assert_eq!(reply.headers["content-type"], "application/json");
+
+    let made = send_json(&harness, "load-key", "POST", "topics", r#"{"topic_name":"mine.a"}"#).await;
+    assert_eq!(made.status, 201, "{}", made.body);
+    assert_eq!(send_json(&harness, "load-key", "POST", "topics/mine.new/records", RECORD).await.status, 200);
+    for (key, method, path, body) in [
+        ("load-key", "POST", "topics", r#"{"topic_name":"theirs.told"}"#),
+        ("load-key", "POST", "topics/theirs.told/records", RECORD),
+        ("load-key", "POST", "topics/theirs.told/records:batch", BATCH),
+        ("load-key", "GET", "topics/theirs.told", ""),
+        ("load-key", "GET", "topics/theirs.told/configs", ""),
+        ("load-key", "GET", "topics/theirs.told/partitions/0/offset?offset_type=earliest_and_latest", ""),
+        ("read-key", "POST", "topics/mine.a/records", RECORD),
+        ("read-key", "POST", "topics/mine.a/records:batch", BATCH),
+        ("read-key", "PATCH", "topics/mine.a", r#"{"partitions_count":2}"#),
+        ("read-key", "DELETE", "topics/mine.a", ""),
+        ("read-key", "PUT", "topics/mine.a/configs/retention.ms", r#"{"value":"1"}"#),
+        ("read-key", "DELETE", "topics/mine.a/configs/retention.ms", ""),
+        ("read-key", "POST", "topics/mine.a/configs:alter", r#"{"data":[{"name":"retention.ms","value":"1"}]}"#),
+    ] {
+        let reply = send_json(&harness, key, method, path, body).await;
+        assert_eq!(reply.status, 403, "{method} {path}: {}", reply.body);
+        assert_eq!(reply.json()["error_code"], 40301);
+        let text = reply.json()["message"].as_str().unwrap().to_owned();
+        assert!(text.starts_with("Not authorized to access topics: ["), "{text}");
+    }
+    // It may produce to that topic, not make it.
+    let reply = send_json(&harness, "read-key", "POST", "topics/theirs.told/records", RECORD).await;
+    assert!(reply.body.starts_with(r#"{"error_code":40401,"#), "{}", reply.body);
+    assert_eq!(send_json(&harness, "read-key", "GET", "topics/mine.a/configs", "").await.status, 200);
+
+    harness.log.create_topic(&"other".parse().unwrap(), pinflow_log::TopicConfig::default()).await.unwrap();
+    for (key, topics) in [("load-key", vec!["mine.a", "mine.new"]), ("read-key", vec!["mine.a", "mine.new", "other"])] {
+        let listed = send_json(&harness, key, "GET", "topics", "").await.json();
+        let names: Vec<_> =
+            listed["data"].as_array().unwrap().iter().map(|topic| topic["topic_name"].clone()).collect();
+        assert_eq!(names, topics);
+        let replicas = send_json(&harness, key, "GET", "brokers/1/partition-replicas", "").await.json();
+        assert_eq!(replicas["data"].as_array().unwrap().len(), topics.len());
+    }
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_shows_of_groups_what_a_caller_may_consume() {
+    let harness = harness();
+    let topic: pinflow_event::TopicName = "mine.a".parse().unwrap();
+    harness.log.create_topic(&topic, pinflow_log::TopicConfig::default()).await.unwrap();
+    let at = pinflow_event::TopicPartition::new(topic, pinflow_event::Partition(0));
+    let committed = pinflow_log::CommittedOffset { offset: pinflow_event::Offset(0), metadata: String::new() };
+    harness.log.consumer_offsets().commit("g", [(at, committed)].into()).await.unwrap();
+    for (key, groups, status) in [("read-key", 1, 200), ("load-key", 0, 404)] {
+        let listed = send_json(&harness, key, "GET", "consumer-groups", "").await.json();
+        assert_eq!(listed["data"].as_array().unwrap().len(), groups, "{key}");
+        for path in ["consumer-groups/g", "consumer-groups/g/lags", "consumer-groups/g/lag-summary"] {
+            assert_eq!(send_json(&harness, key, "GET", path, "").await.status, status, "{key} {path}");
+        }
+    }
+}

@@ -2,6 +2,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod access;
+mod closed_partitions;
+mod consumers;
+mod documentation;
 mod harness;
 mod kinesis_access;
 mod kinesis_cbor;
@@ -11,6 +14,8 @@ mod kinesis_subscription;
 mod kinesis_validation;
 mod load;
 mod random_bodies;
+mod random_consumer_requests;
 mod reading;
+mod streaming;
 mod transcript;
 mod trust;

@@ -57,17 +57,17 @@ const PIECES: [&[u8]; 36] = [
 ];
 
 /// Xorshift: the same bodies on every run.
-struct Dice(u64);
+pub struct Dice(pub u64);
 
 impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         usize::try_from(self.0 >> 11).unwrap() % bound
     }
 
-    fn pieces(&mut self) -> Vec<u8> {
+    pub fn pieces(&mut self) -> Vec<u8> {
         (0..self.below(30)).flat_map(|_| PIECES[self.below(PIECES.len())].iter().copied()).collect()
     }
 
@@ -79,7 +79,13 @@ impl Dice {
             r#"{"Records":[{"Data":{"a":1},"PartitionKey":"k"},{"data":"text","partition-key":"k"}]}"#,
             r#"{"ShardCount":2,"Limit":10,"ExclusiveStartStreamName":"s"}"#,
         ];
-        let mut body = GOOD[self.below(GOOD.len())].as_bytes().to_vec();
+        let good = GOOD[self.below(GOOD.len())];
+        self.spoil(good)
+    }
+
+    /// A body with a few bytes changed, taken out or put in.
+    pub fn spoil(&mut self, good: &str) -> Vec<u8> {
+        let mut body = good.as_bytes().to_vec();
         for _ in 0..self.below(4) {
             let at = self.below(body.len());
             match self.below(3) {

@@ -13,6 +13,9 @@
 //! < body
 //! = topic-partition@offset key value     (what the log then holds; `null` for none)
 //! ```
+//! In a reply `…` stands for any text, and a line ends with LF where the reply has CRLF.
+
+use std::time::Duration;
 //! In a reply `…` stands for any text. A request with a target of AWS is signed, unless it has the line `Authorization: -`.
 
 use axum::body::Body;
@@ -26,6 +29,31 @@ use crate::kinesis_client::SIGNATURE;
 #[tokio::test]
 async fn kafka_rest_v2() {
     play(include_str!("../cases/kafka_rest_v2.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v2_consumers() {
+    play(include_str!("../cases/kafka_rest_v2_consumers.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_topics() {
+    play(include_str!("../cases/kafka_rest_v3_topics.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_configs() {
+    play(include_str!("../cases/kafka_rest_v3_configs.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_produce() {
+    play(include_str!("../cases/kafka_rest_v3_produce.http")).await;
+}
+
+#[tokio::test]
+async fn kafka_rest_v3_groups() {
+    play(include_str!("../cases/kafka_rest_v3_groups.http")).await;
 }
 
 #[tokio::test]
@@ -98,10 +126,17 @@ fn set(settings: &mut GatewaySettings, name: &str, value: &str) {
         "default_shards" => settings.default_shards = value.parse().unwrap(),
         "max_body_bytes" => settings.max_body_bytes = value.parse().unwrap(),
         "max_record_bytes" => settings.max_record_bytes = value.parse().unwrap(),
-        "max_shards" => settings.max_shards = value.parse().unwrap(),
+        "consumer_request_timeout_ms" => {
+            settings.consumer_request_timeout = Duration::from_millis(value.parse().unwrap());
+        }
+        "max_consumer_instances" => settings.max_consumer_instances = value.parse().unwrap(),
         "max_put_records" => settings.max_put_records = value.parse().unwrap(),
         "stage" => settings.stages.push(value.to_owned()),
         "allowed_origin" => settings.allowed_origin = Some(value.to_owned()).filter(|origin| origin != "none"),
+        "cluster_id" => value.clone_into(&mut settings.cluster_id),
+        "kept_topic" => drop(settings.kept_topics.insert(value.parse().unwrap())),
+        "max_batch_entries" => settings.max_batch_entries = value.parse().unwrap(),
+        "max_shards" => settings.max_shards = value.parse().unwrap(),
         "default_stream" => settings.default_stream = Some(value.parse().unwrap()),
         "home" => settings.home = Some(value.to_owned()),
         _ => panic!("no setting `{name}`"),
@@ -141,7 +176,12 @@ fn compare(expected: &[&str], reply: &Reply) -> Result<(), String> {
     }
     let Some(body) = expected.get(head + 1..) else { return Ok(()) };
     let body = body.join("\n");
-    if matches(&body, &reply.body) { Ok(()) } else { Err(format!("expected\n{body}\ngot {}", all())) }
+    let given = reply.body.replace("\r\n", "\n");
+    if matches(&body, given.strip_suffix('\n').unwrap_or(&given)) {
+        Ok(())
+    } else {
+        Err(format!("expected\n{body}\ngot {}", all()))
+    }
 }
 
 async fn compare_stored(harness: &Harness, expected: &[&str]) -> Result<(), String> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,16 +25,51 @@ use crate::harness::Harness;
 
 /// A log whose appends wait until they are let through, or fail.
 #[derive(Debug)]
-struct GuardedLog {
+pub struct GuardedLog {
     log: Arc<dyn EventLog>,
     begun: Semaphore,
     allowed: Semaphore,
+    appends: AtomicUsize,
     failure: Option<LogError>,
 }
 
 impl GuardedLog {
-    fn failing(failure: LogError) -> impl FnOnce(Arc<dyn EventLog>) -> Arc<dyn EventLog> {
-        |log| Arc::new(Self { log, begun: Semaphore::new(0), allowed: Semaphore::new(0), failure: Some(failure) })
+    fn new(log: Arc<dyn EventLog>, failure: Option<LogError>) -> Arc<Self> {
+        let (begun, allowed) = (Semaphore::new(0), Semaphore::new(0));
+        Arc::new(Self { log, begun, allowed, appends: AtomicUsize::new(0), failure })
+    }
+
+    /// Every append fails so.
+    pub fn failing(failure: LogError) -> impl FnOnce(Arc<dyn EventLog>) -> Arc<dyn EventLog> {
+        |log| Self::new(log, Some(failure))
+    }
+
+    /// A gateway in front of a log that holds every append until it is let through.
+    pub fn holding() -> (Harness, Arc<Self>) {
+        let slot = Arc::new(std::sync::OnceLock::new());
+        let harness = Harness::in_front_of(GatewaySettings::default(), {
+            let slot = Arc::clone(&slot);
+            move |log| {
+                let log = Self::new(log, None);
+                slot.set(Arc::clone(&log)).unwrap();
+                log
+            }
+        });
+        (harness, Arc::clone(slot.get().unwrap()))
+    }
+
+    /// Waits until one more append has begun.
+    pub async fn begun(&self) {
+        self.begun.acquire().await.unwrap().forget();
+    }
+
+    pub fn let_through(&self, appends: usize) {
+        self.allowed.add_permits(appends);
+    }
+
+    /// How many appends there were.
+    pub fn appends(&self) -> usize {
+        self.appends.load(Ordering::SeqCst)
     }
 }
 
@@ -43,6 +79,7 @@ impl EventLog for GuardedLog {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
+        self.appends.fetch_add(1, Ordering::SeqCst);
         self.begun.add_permits(1);
         self.allowed.acquire().await.unwrap().forget();
         self.log.append(topic, records).await
@@ -100,7 +137,7 @@ const RECORD_BODY: &str = r#"{"Data":1,"PartitionKey":"k"}"#;
 const RECORDS_BODY: &str = r#"{"records":[{"data":1,"partition-key":"k"},{"data":2,"partition-key":"k"}]}"#;
 
 /// Waits for what must happen. The bound is there to fail instead of hanging, far beyond any machine's slowness.
-async fn eventually(happened: impl Fn() -> bool) {
+pub async fn eventually(happened: impl Fn() -> bool) {
     let wait = async {
         while !happened() {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -115,23 +152,17 @@ fn refused(code: &str, times: u64) -> BTreeMap<String, u64> {
 
 #[tokio::test]
 async fn no_reply_before_the_log_has_acknowledged() {
-    let guarded = Arc::new(std::sync::OnceLock::new());
-    let slot = Arc::clone(&guarded);
-    let harness = Arc::new(Harness::in_front_of(GatewaySettings::default(), move |log| {
-        let log = Arc::new(GuardedLog { log, begun: Semaphore::new(0), allowed: Semaphore::new(0), failure: None });
-        slot.set(Arc::clone(&log)).unwrap();
-        log
-    }));
-    let log: &Arc<GuardedLog> = guarded.get().unwrap();
+    let (harness, log) = GuardedLog::holding();
+    let harness = Arc::new(harness);
     let request = tokio::spawn({
         let harness = Arc::clone(&harness);
         async move { harness.produce("t", KAFKA_BODY).await.status }
     });
-    log.begun.acquire().await.unwrap().forget();
+    log.begun().await;
     tokio::task::yield_now().await;
     assert!(!request.is_finished());
     assert_eq!(harness.gateway.metrics().in_flight, 1);
-    log.allowed.add_permits(1);
+    log.let_through(1);
     assert_eq!(request.await.unwrap(), 200);
     assert_eq!(harness.gateway.metrics().in_flight, 0);
     let counts = &harness.gateway.metrics().dialects["kafka_rest"];
@@ -141,14 +172,7 @@ async fn no_reply_before_the_log_has_acknowledged() {
 
 #[tokio::test]
 async fn a_client_that_disconnects_does_not_stop_its_append() {
-    let guarded = Arc::new(std::sync::OnceLock::new());
-    let slot = Arc::clone(&guarded);
-    let harness = Harness::in_front_of(GatewaySettings::default(), move |log| {
-        let log = Arc::new(GuardedLog { log, begun: Semaphore::new(0), allowed: Semaphore::new(0), failure: None });
-        slot.set(Arc::clone(&log)).unwrap();
-        log
-    });
-    let log: &Arc<GuardedLog> = guarded.get().unwrap();
+    let (harness, log) = GuardedLog::holding();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let router = harness.gateway.router();
@@ -160,12 +184,12 @@ async fn a_client_that_disconnects_does_not_stop_its_append() {
         KAFKA_BODY.len()
     );
     client.write_all(request.as_bytes()).await.unwrap();
-    log.begun.acquire().await.unwrap().forget();
+    log.begun().await;
     drop(client);
     // The server notices that the client has gone: the request is no longer in flight.
     eventually(|| harness.gateway.metrics().in_flight == 0).await;
     assert_eq!(harness.gateway.metrics().accepted_records(), 0);
-    log.allowed.add_permits(1);
+    log.let_through(1);
     eventually(|| harness.gateway.metrics().accepted_records() == 2).await;
     assert_eq!(harness.stored("t", 0).await.len(), 2);
     server.abort();

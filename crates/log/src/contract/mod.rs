@@ -9,13 +9,17 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod altering;
 mod appends;
+mod consumer_offsets;
 mod deletion;
 mod reads;
 mod retention;
 mod topics;
 
+pub use altering::*;
 pub use appends::*;
+pub use consumer_offsets::*;
 pub use deletion::*;
 pub use reads::*;
 pub use retention::*;
@@ -46,7 +50,14 @@ macro_rules! contract_tests {
             many_waits_end_together, a_deleted_topic_is_gone_and_its_waits_end, a_topic_can_be_made_again_after_deletion, a_topic_may_be_deleted_under_load,
             a_closed_log_takes_and_gives_nothing, what_was_appended_before_closing_is_answered,
             retention_by_age_takes_what_is_old, retention_by_size_takes_the_oldest, retention_waits_for_every_reader,
-            a_reader_may_go_back, retention_leaves_what_is_kept_forever, offsets_go_on_after_retention,
+            a_reader_may_go_back, a_released_reader_needs_nothing, retention_leaves_what_is_kept_forever,
+            offsets_go_on_after_retention, an_altered_topic_is_kept_as_the_change_says, an_impossible_change_changes_nothing,
+            properties_are_set_and_removed, a_closed_partition_takes_nothing_and_keeps_what_it_has,
+            partitions_may_be_made_and_closed_in_one_change, closing_under_load_is_one_moment,
+            who_reads_a_topic_needs_its_new_partitions, a_closed_partition_is_emptied_by_retention,
+            offsets_are_kept_by_group, a_group_may_have_any_name, a_commit_is_made_whole_or_not_at_all,
+            a_forgotten_group_is_gone, the_offsets_of_a_deleted_topic_go_with_it, groups_commit_side_by_side,
+            a_closed_log_keeps_no_offsets,
         }
     };
     ($fresh:path: $($promise:ident),* $(,)?) => {

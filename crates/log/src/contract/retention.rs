@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use pinflow_event::{Clock, Offset, TopicName};
+use pinflow_event::{Clock, Offset, Partition, TopicName, TopicPartition};
 
 use super::{Fixture, START, UNLIMITED, first_partition, offsets, text};
-use crate::{LogError, TopicConfig};
+use crate::{LogError, TopicChange, TopicConfig};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const RECORD_BYTES: u64 = 1_000;
@@ -18,7 +18,7 @@ impl Fixture {
     async fn append_many(&self, topic: &TopicName, records: usize) {
         for _ in 0..records {
             let record = text(&"x".repeat(RECORD_BYTES as usize));
-            self.log.append(topic, vec![(pinflow_event::Partition(0), record)]).await.unwrap();
+            self.log.append(topic, vec![(Partition(0), record)]).await.unwrap();
         }
     }
 
@@ -100,6 +100,55 @@ pub async fn a_reader_may_go_back(fixture: Fixture) {
     let earliest = fixture.earliest_after_retention(&topic).await;
     assert!(earliest <= 5, "{earliest}");
     assert_eq!(offsets(&fixture.read(&at, 5).await), (5..50).collect::<Vec<_>>());
+}
+
+/// Who has released a partition holds nothing up, and the others still do.
+pub async fn a_released_reader_needs_nothing(fixture: Fixture) {
+    let topic = fixture.topic_kept("demo.pin", by_age()).await;
+    fixture.append_many(&topic, 50).await;
+    fixture.clock.advance(2 * HOUR);
+    let at = first_partition(&topic);
+    fixture.log.protect("lane", &at, Offset::ZERO);
+    fixture.log.protect("archive", &at, Offset(20));
+    fixture.log.release("lane", &at);
+    let earliest = fixture.earliest_after_retention(&topic).await;
+    assert!((10..=20).contains(&earliest), "{earliest}");
+    fixture.log.release("archive", &at);
+    fixture.log.release("somebody", &at);
+    assert_eq!(fixture.earliest_after_retention(&topic).await, 50);
+}
+
+/// A partition that takes nothing any more lets go of what it has, as every other.
+pub async fn a_closed_partition_is_emptied_by_retention(fixture: Fixture) {
+    let topic = fixture.topic_kept("demo.pin", by_age()).await;
+    fixture.append_many(&topic, 50).await;
+    let change = TopicChange { close: [Partition(0)].into(), ..TopicChange::default() };
+    fixture.log.alter_topic(&topic, change).await.unwrap();
+    fixture.clock.advance(2 * HOUR);
+    assert_eq!(fixture.earliest_after_retention(&topic).await, 50);
+    assert_eq!(fixture.read(&first_partition(&topic), 50).await, []);
+}
+
+/// Who reads all of a topic loses nothing in a partition that was added behind its back. Who reads a part is not bound to more.
+pub async fn who_reads_a_topic_needs_its_new_partitions(fixture: Fixture) {
+    let topic = fixture.topic_kept("demo.pin", TopicConfig { partitions: 2, ..by_age() }).await;
+    let at = |partition| TopicPartition::new(topic.clone(), Partition(partition));
+    fixture.log.protect("lane", &at(0), Offset(7));
+    fixture.log.protect("lane", &at(1), Offset::ZERO);
+    fixture.log.protect("part", &at(1), Offset::ZERO);
+    let change = TopicChange { partitions: Some(4), ..TopicChange::default() };
+    fixture.log.alter_topic(&topic, change).await.unwrap();
+    for partition in [2, 3] {
+        fixture.log.append(&topic, vec![(Partition(partition), text("a"))]).await.unwrap();
+    }
+    fixture.clock.advance(2 * HOUR);
+    fixture.log.release("lane", &at(3));
+    fixture.log.enforce_retention(fixture.clock.now()).await.unwrap();
+    assert_eq!(fixture.log.bounds(&at(2)).await.unwrap().earliest, Offset::ZERO);
+    assert_eq!(fixture.log.bounds(&at(3)).await.unwrap().earliest, Offset(1));
+    fixture.log.protect("lane", &at(2), Offset(1));
+    fixture.log.enforce_retention(fixture.clock.now()).await.unwrap();
+    assert_eq!(fixture.log.bounds(&at(2)).await.unwrap().earliest, Offset(1));
 }
 
 /// Without an age and a size nothing ever goes.

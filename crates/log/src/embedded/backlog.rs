@@ -33,6 +33,11 @@ impl Backlog {
         }
     }
 
+    /// Takes room for bytes that were not foreseen, and are few beside those that were admitted.
+    pub(crate) fn add(&self, bytes: usize) {
+        self.waiting.fetch_add(bytes, Ordering::AcqRel);
+    }
+
     /// Gives room back.
     pub(crate) fn release(&self, bytes: usize) {
         self.waiting.fetch_sub(bytes, Ordering::AcqRel);

@@ -4,6 +4,7 @@ use pinflow_event::{NewRecord, Offset, Partition as PartitionNumber, Timestamp};
 
 use super::encoding::encoded_bytes;
 use super::frame::{Frame, FrameBuilder, HEADER_BYTES, Kind};
+use super::stuffing;
 use super::topic::Topic;
 use crate::{Appended, LogError};
 
@@ -12,7 +13,7 @@ use crate::{Appended, LogError};
 pub(crate) struct Plan {
     /// Bytes of the frame's body, by partition number; 0 for those that get nothing.
     body_bytes: Vec<usize>,
-    /// Bytes of all frames.
+    /// Bytes of all frames, unless they have to be stuffed.
     pub(crate) bytes: usize,
 }
 
@@ -26,7 +27,7 @@ impl Plan {
         let mut body_bytes = vec![0; topic.partitions.len()];
         let too_large = |size, limit| LogError::RecordTooLarge { topic: topic.description.name.clone(), size, limit };
         for (number, record) in records {
-            topic.partition(*number)?;
+            topic.open_partition(*number)?;
             let size = record.size();
             if size > max_record_bytes {
                 return Err(too_large(size, max_record_bytes));
@@ -34,7 +35,7 @@ impl Plan {
             body_bytes[number.0 as usize] += encoded_bytes(record);
         }
         // A frame says its length in 32 bits.
-        if let Some(bytes) = body_bytes.iter().find(|bytes| u32::try_from(**bytes).is_err()) {
+        if let Some(bytes) = body_bytes.iter().find(|bytes| u32::try_from(stuffing::most_bytes(**bytes)).is_err()) {
             return Err(too_large(*bytes, u32::MAX as usize));
         }
         let frames = body_bytes.iter().filter(|bytes| **bytes > 0);
@@ -50,6 +51,13 @@ pub(crate) struct Batches {
     pub(crate) frames: Vec<(PartitionNumber, Frame)>,
     /// In the order given; the offsets count from the beginning of the frame.
     pub(crate) places: Vec<Appended>,
+}
+
+impl Batches {
+    /// Bytes of all frames.
+    pub(crate) fn bytes(&self) -> usize {
+        self.frames.iter().map(|(_, frame)| frame.bytes().len()).sum()
+    }
 }
 
 impl Batches {

@@ -9,6 +9,7 @@ use pinflow_event::{
 };
 
 use super::batches::resolve;
+use super::consumer_offsets::EmbeddedOffsets;
 use super::options::EmbeddedOptions;
 use super::partition::Partition;
 use super::store::Store;
@@ -35,11 +36,7 @@ impl EmbeddedLog {
         &self,
         work: impl FnOnce(&Store) -> Result<T, LogError> + Send + 'static,
     ) -> Result<T, LogError> {
-        let store = Arc::clone(&self.store);
-        match tokio::task::spawn_blocking(move || work(&store)).await {
-            Ok(done) => done,
-            Err(stopped) => Err(LogError::Backend { backend: "embedded", reason: stopped.to_string() }),
-        }
+        blocking(&self.store, work).await
     }
 
     async fn read_partition(
@@ -54,6 +51,18 @@ impl EmbeddedLog {
         }
         let partition = Arc::clone(partition);
         self.blocking(move |_| partition.read(from, limit)).await
+    }
+}
+
+/// Does work that waits for the disk on a thread that may.
+pub(super) async fn blocking<T: Send + 'static>(
+    store: &Arc<Store>,
+    work: impl FnOnce(&Store) -> Result<T, LogError> + Send + 'static,
+) -> Result<T, LogError> {
+    let store = Arc::clone(store);
+    match tokio::task::spawn_blocking(move || work(&store)).await {
+        Ok(done) => done,
+        Err(stopped) => Err(LogError::Backend { backend: "embedded", reason: stopped.to_string() }),
     }
 }
 
@@ -83,8 +92,9 @@ impl EventLog for EmbeddedLog {
         self.blocking(move |store| store.delete_topic(&topic)).await
     }
 
-    async fn alter_topic(&self, _topic: &TopicName, _change: TopicChange) -> Result<TopicDescription, LogError> {
-        unimplemented!("the log's helper writes it")
+    async fn alter_topic(&self, topic: &TopicName, change: TopicChange) -> Result<TopicDescription, LogError> {
+        let topic = topic.clone();
+        self.blocking(move |store| store.alter_topic(&topic, change)).await
     }
 
     async fn topics(&self) -> Result<Vec<TopicDescription>, LogError> {
@@ -105,7 +115,7 @@ impl EventLog for EmbeddedLog {
         drop(records);
         let mut bases = Vec::with_capacity(answers.len());
         for (number, answer) in answers {
-            let stored = answer.await.map_err(|_| self.store.health.check().err().unwrap_or(LogError::Closed))?;
+            let stored = answer.await.map_err(|_| self.store.stopped())?;
             bases.push((number, stored?));
         }
         resolve(&mut places, &bases);
@@ -130,23 +140,28 @@ impl EventLog for EmbeddedLog {
     }
 
     async fn wait_beyond(&self, at: &TopicPartition, offset: Offset) -> Result<(), LogError> {
-        self.store.partition(at)?.tail.wait_beyond(offset).await
+        let partition = self.store.partition(at)?;
+        tokio::select! {
+            biased;
+            reached = partition.tail.wait_beyond(offset) => reached,
+            poisoned = self.store.health.poisoned() => Err(poisoned),
+        }
     }
 
     fn protect(&self, reader: &str, at: &TopicPartition, from: Offset) {
         if let Ok(partition) = self.store.partition(at) {
-            partition.readers.lock().expect("nothing panics while it holds the readers").protect(reader, from);
+            partition.readers().protect(reader, from);
         }
     }
 
     fn release(&self, reader: &str, at: &TopicPartition) {
         if let Ok(partition) = self.store.partition(at) {
-            partition.readers.lock().expect("nothing panics while it holds the readers").release(reader);
+            partition.readers().release(reader);
         }
     }
 
     fn consumer_offsets(&self) -> Arc<dyn ConsumerOffsets> {
-        unimplemented!("the log's helper writes it")
+        Arc::new(EmbeddedOffsets::new(Arc::clone(&self.store)))
     }
 
     async fn enforce_retention(&self, now: Timestamp) -> Result<u64, LogError> {

@@ -13,10 +13,15 @@
 //!    32     8  largest timestamp of the records, in milliseconds since 1970
 //!    40     4  number of records
 //!    44     1  kind: 0 records, 1 mark, 2 seal
-//!    45     3  zero
-//!    48        body: the records (see `encoding`), nothing (mark), or the index (seal, see `index`)
+//!    45     1  1 where the body is stuffed (see `stuffing`), else 0
+//!    46     1  mask: bytes 8 to 44 are on disk combined with it by exclusive or
+//!    47     1  zero
+//!    48        body: the records (see `encoding`), nothing (mark), or the index (seal, see `index`) and the seal's own
+//!              length in four bytes, so that it is found from the end of the file
 //! ```
 //!
+//! - The magic stands nowhere but at the beginning of frames, whatever clients send: bodies are stuffed where they would hold
+//!   it, and the mask is the first that keeps it out of the header. Recovery relies on that.
 //! - The header has a checksum of its own, so that the committer can fill in the offset without touching the body,
 //!   whose checksum was made in the task that appends.
 //! - The durable offset tells a torn tail from damage. A frame that cannot be read at offset n is a torn tail as long as
@@ -26,13 +31,15 @@
 
 use pinflow_event::{NewRecord, Offset, Timestamp};
 
-use super::encoding;
+use super::{encoding, stuffing};
 
 /// The bytes of a header.
 pub(crate) const HEADER_BYTES: usize = 48;
 
 /// The first bytes of every frame.
 pub(crate) const MAGIC: [u8; 4] = *b"PFL1";
+
+const MASK_AT: usize = 46;
 
 /// Before every time: the largest timestamp of no records.
 pub(crate) const NO_TIME: Timestamp = Timestamp::from_millis(i64::MIN);
@@ -55,6 +62,8 @@ pub(crate) struct Header {
     pub(crate) max_timestamp: Timestamp,
     pub(crate) records: u32,
     pub(crate) kind: Kind,
+    /// Whether the body is to be put back with [`stuffing::unstuff`].
+    pub(crate) stuffed: bool,
 }
 
 impl Header {
@@ -75,6 +84,9 @@ impl Header {
             2 => Kind::Seal,
             _ => return Err("the frame is of a kind that this release does not know"),
         };
+        let mut plain = *bytes;
+        mask_fields(&mut plain, bytes[MASK_AT]);
+        let bytes = &plain;
         Ok(Self {
             body_bytes: u32_at(bytes, 8),
             body_crc: u32_at(bytes, 12),
@@ -83,6 +95,7 @@ impl Header {
             max_timestamp: Timestamp::from_millis(u64_at(bytes, 32).cast_signed()),
             records: u32_at(bytes, 40),
             kind,
+            stuffed: bytes[45] == 1,
         })
     }
 
@@ -105,7 +118,17 @@ impl Header {
         }
     }
 
-    fn write(&self, into: &mut [u8]) {
+    fn write(&self, into: &mut [u8; HEADER_BYTES]) {
+        for mask in 0..=u8::MAX {
+            self.write_masked(into, mask);
+            // A header has room for 37 magics at most, and each stands in the way of one mask.
+            if !stuffing::holds_magic(&into[1..]) {
+                return;
+            }
+        }
+    }
+
+    fn write_masked(&self, into: &mut [u8; HEADER_BYTES], mask: u8) {
         into[..4].copy_from_slice(&MAGIC);
         into[8..12].copy_from_slice(&self.body_bytes.to_le_bytes());
         into[12..16].copy_from_slice(&self.body_crc.to_le_bytes());
@@ -113,9 +136,17 @@ impl Header {
         into[24..32].copy_from_slice(&self.durable.0.to_le_bytes());
         into[32..40].copy_from_slice(&self.max_timestamp.as_millis().to_le_bytes());
         into[40..44].copy_from_slice(&self.records.to_le_bytes());
-        into[44..48].copy_from_slice(&[self.kind as u8, 0, 0, 0]);
+        into[44..48].copy_from_slice(&[self.kind as u8, u8::from(self.stuffed), mask, 0]);
+        mask_fields(into, mask);
         let crc = crc32fast::hash(&into[8..HEADER_BYTES]);
         into[4..8].copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+/// Combines the fields that clients have a hand in with the mask, or takes it off again.
+fn mask_fields(header: &mut [u8; HEADER_BYTES], mask: u8) {
+    if mask != 0 {
+        header[8..44].iter_mut().for_each(|byte| *byte ^= mask);
     }
 }
 
@@ -147,7 +178,7 @@ impl Frame {
     pub(crate) fn place(&mut self, base: Offset, durable: Offset) {
         self.header.base = base;
         self.header.durable = durable;
-        self.header.write(&mut self.bytes[..HEADER_BYTES]);
+        self.header.write(self.bytes.first_chunk_mut().expect("a frame begins with its header"));
     }
 
     fn placed(mut self, base: Offset, durable: Offset) -> Self {
@@ -190,7 +221,12 @@ impl FrameBuilder {
     }
 
     /// The frame, still without an offset.
-    pub(crate) fn finish(self, kind: Kind) -> Frame {
+    pub(crate) fn finish(mut self, kind: Kind) -> Frame {
+        let stuffed = stuffing::stuff(&mut self.bytes, HEADER_BYTES);
+        if kind == Kind::Seal {
+            let frame_bytes = u32::try_from(self.bytes.len() + 4).expect("an index is far below 4 GiB");
+            self.bytes.extend_from_slice(&frame_bytes.to_le_bytes());
+        }
         let body = &self.bytes[HEADER_BYTES..];
         let header = Header {
             body_bytes: u32::try_from(body.len()).expect("the appender bounds a frame's body"),
@@ -200,6 +236,7 @@ impl FrameBuilder {
             max_timestamp: self.max_timestamp,
             records: self.records,
             kind,
+            stuffed,
         };
         Frame { header, bytes: self.bytes }
     }
@@ -242,6 +279,34 @@ mod tests {
             let whole = header.and_then(|header| header.check_body(&bytes[HEADER_BYTES..]));
             assert!(whole.is_err(), "bit {bit} was flipped unnoticed");
         }
+    }
+
+    #[test]
+    fn no_field_brings_the_magic_into_a_header() {
+        let magic = u64::from(u32::from_le_bytes(MAGIC));
+        let masked = |mask: u64| magic ^ (mask * 0x0101_0101);
+        for shift in [0, 8, 16, 24, 32] {
+            for fields in [[magic; 3], [magic, masked(1), masked(2)], [masked(3) << 32 | magic, masked(1), 7]] {
+                let [time, base, durable] = fields.map(|field| field << shift);
+                let mut frame = frame();
+                frame.header.max_timestamp = Timestamp::from_millis(time.cast_signed());
+                frame.header.records = u32::from_le_bytes(MAGIC);
+                frame.place(Offset(base), Offset(durable));
+                assert!(!stuffing::holds_magic(&header_of(&frame)[1..]), "{shift} {fields:?}");
+                assert_eq!(Header::parse(&header_of(&frame)).unwrap(), frame.header);
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_with_the_magic_is_stuffed() {
+        let mut builder = FrameBuilder::with_capacity(64);
+        builder.push(&NewRecord::from_value(MAGIC.repeat(3)), Timestamp::from_millis(7));
+        let frame = builder.finish(Kind::Records).placed(Offset(40), Offset(39));
+        assert!(!stuffing::holds_magic(&frame.bytes()[1..]));
+        let header = Header::parse(&header_of(&frame)).unwrap();
+        assert!(header.stuffed);
+        header.check_body(&frame.bytes()[HEADER_BYTES..]).unwrap();
     }
 
     #[test]

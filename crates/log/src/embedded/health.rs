@@ -3,6 +3,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Notify;
+
 use crate::LogError;
 
 /// The state that appenders and committers share.
@@ -10,6 +12,8 @@ use crate::LogError;
 pub(crate) struct Health {
     poison: OnceLock<String>,
     closed: AtomicBool,
+    /// Wakes those who wait for a record that will not come.
+    poisoned: Notify,
 }
 
 impl Health {
@@ -38,7 +42,20 @@ impl Health {
             tracing::error!(%cause, "the log takes no more events");
             cause.to_string()
         });
+        self.poisoned.notify_waiters();
         LogError::Poisoned { cause: first.clone() }
+    }
+
+    /// Returns what appenders are told, once that is the case.
+    pub(crate) async fn poisoned(&self) -> LogError {
+        loop {
+            // Made before the look, so that nothing is missed in between.
+            let poisoned = self.poisoned.notified();
+            if let Err(error) = self.check_poison() {
+                return error;
+            }
+            poisoned.await;
+        }
     }
 
     /// Closes; whether it was open before.

@@ -123,6 +123,7 @@ mod tests {
                 max_timestamp: Timestamp::from_millis(n * 10),
                 records: 10,
                 kind: Kind::Records,
+                stuffed: false,
             });
         }
         contents

@@ -28,7 +28,7 @@ pub(crate) struct Partition {
     pub(crate) tail: Tail,
     /// Oldest first; at least one. The last is the active one.
     pub(crate) segments: RwLock<Vec<Segment>>,
-    pub(crate) readers: Mutex<Readers>,
+    readers: Mutex<Readers>,
     writer: Mutex<Writer>,
 }
 
@@ -62,6 +62,17 @@ impl Partition {
     pub(crate) fn active<T>(&self, change: impl FnOnce(&mut Segment) -> T) -> T {
         let mut segments = self.segments.write().expect("nothing panics while it holds the segments");
         change(segments.last_mut().expect("a partition has a segment"))
+    }
+
+    /// Is needed from its beginning by whoever reads all of `others`; nobody else knows of the partition yet.
+    pub(crate) fn take_readers_of(&self, others: &[Arc<Partition>]) {
+        let others: Vec<_> = others.iter().map(|other| other.readers()).collect();
+        *self.readers() = Readers::beside(others.iter().map(|readers| &**readers));
+    }
+
+    /// What readers said that they need.
+    pub(crate) fn readers(&self) -> MutexGuard<'_, Readers> {
+        self.readers.lock().expect("nothing panics while it holds the readers")
     }
 
     /// Ends the partition: nothing is written any more, and whoever waits gets `why`.

@@ -4,18 +4,17 @@
 //! finished at the next start, and a segment that vanished otherwise is noticed.
 
 use std::fs;
-use std::io::{ErrorKind, IoSlice};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use pinflow_event::{Offset, Timestamp};
 
-use super::disk::Disk;
+use super::durable_file;
 use super::partition::Partition;
 use super::segment::Segment;
 use crate::{LogError, TopicConfig};
 
 const EARLIEST: &str = "earliest";
-const NEW_EARLIEST: &str = "earliest.new";
 
 impl Partition {
     /// Deletes what is past `config` at `now`; returns the bytes freed.
@@ -28,7 +27,8 @@ impl Partition {
             segments[..count].to_vec()
         };
         let Some(last) = expired.last() else { return Ok(0) };
-        write_earliest(&self.folder, last.contents.end, &*self.disk)?;
+        let earliest = format!("{}\n", last.contents.end);
+        durable_file::replace(&self.folder, EARLIEST, earliest.as_bytes(), &*self.disk)?;
         // Readers get the new beginning before the files go.
         self.segments.write().expect("nothing panics while it holds the segments").drain(..expired.len());
         for segment in &expired {
@@ -66,7 +66,7 @@ impl Partition {
     }
 
     fn first_needed(&self) -> Offset {
-        self.readers.lock().expect("nothing panics while it holds the readers").first_needed()
+        self.readers().first_needed()
     }
 }
 
@@ -98,21 +98,4 @@ pub(crate) fn read_earliest(folder: &Path) -> Result<Offset, LogError> {
         Err(error) => return Err(LogError::io("read", &path)(error)),
     };
     text.trim().parse().map(Offset).map_err(|_| LogError::corrupt(&path, 0, format!("`{}` is no offset", text.trim())))
-}
-
-fn write_earliest(folder: &Path, earliest: Offset, disk: &dyn Disk) -> Result<(), LogError> {
-    let (path, new) = (folder.join(EARLIEST), folder.join(NEW_EARLIEST));
-    if new.exists() {
-        disk.remove(&new).map_err(LogError::io("remove", &new))?;
-    }
-    write_file(&new, format!("{earliest}\n").as_bytes(), disk)?;
-    disk.rename(&new, &path).map_err(LogError::io("rename", &new))?;
-    disk.sync_folder(folder).map_err(LogError::io("sync", folder))
-}
-
-/// Makes a small file and waits until its bytes are on disk.
-pub(crate) fn write_file(path: &Path, content: &[u8], disk: &dyn Disk) -> Result<(), LogError> {
-    let file = disk.create(path).map_err(LogError::io("create", path))?;
-    disk.append(&file, path, &mut [IoSlice::new(content)]).map_err(LogError::io("write", path))?;
-    disk.sync(&file, path).map_err(LogError::io("sync", path))
 }

@@ -1,7 +1,8 @@
 //! Reads a segment from its beginning, frame by frame, and tells a torn tail from damage.
 //!
 //! Where a frame cannot be read, what follows decides. A later frame that says "this was durable" proves that acknowledged
-//! records are damaged. Without one, the bytes were never acknowledged, or are the last of all: a torn tail.
+//! records are damaged. Without one, the bytes were never acknowledged, or are the last of all: a torn tail. Nothing that a client
+//! sent can look like a frame: see [`stuffing`](super::stuffing).
 
 use std::fs::File;
 use std::io::{BufReader, Read};

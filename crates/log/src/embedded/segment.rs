@@ -10,6 +10,7 @@ use pinflow_event::Offset;
 
 use super::frame::{Frame, HEADER_BYTES, Header, Kind};
 use super::index::{Contents, Index, Span};
+use super::stuffing::unstuff;
 use crate::LogError;
 
 /// One file of a partition and what is known to be in it.
@@ -27,13 +28,10 @@ impl Segment {
         Self { base, path: folder.join(file_name(base)).into(), contents: Contents::empty(base) }
     }
 
-    /// The frame that ends the segment. Its body is the index and, last, the bytes of the seal itself, so that it is
-    /// found from the end of the file.
+    /// The frame that ends the segment. Its body is the index.
     pub(crate) fn seal(&self) -> Frame {
-        let mut body = self.contents.index.encode();
-        let frame_bytes = u32::try_from(HEADER_BYTES + body.len() + 4).expect("an index is far below 4 GiB");
-        body.extend_from_slice(&frame_bytes.to_le_bytes());
-        Frame::of(Kind::Seal, self.contents.end, self.contents.max_timestamp, &body)
+        let index = self.contents.index.encode();
+        Frame::of(Kind::Seal, self.contents.end, self.contents.max_timestamp, &index)
     }
 
     /// Learns from the seal of a segment what is in it; `None` where it has no whole seal.
@@ -56,7 +54,8 @@ fn seal_contents(frame: &[u8], start: u64) -> Option<Contents> {
     let (header, body) = frame.split_first_chunk::<HEADER_BYTES>()?;
     let header = Header::parse(header).ok()?;
     header.check_body(body).ok()?;
-    let index = Index::decode(body.get(..body.len().checked_sub(4)?)?)?;
+    let (index, _frame_bytes) = body.split_last_chunk::<4>()?;
+    let index = if header.stuffed { Index::decode(&unstuff(index)?)? } else { Index::decode(index)? };
     let sealed = header.kind == Kind::Seal;
     sealed.then_some(Contents { end: header.base, bytes: start, max_timestamp: header.max_timestamp, index })
 }
@@ -113,7 +112,12 @@ impl<'a> Frames<'a> {
         let body = self.bytes.slice(self.at..self.at + header.body_bytes as usize);
         header.check_body(&body).map_err(|why| self.corrupt(why))?;
         self.at += body.len();
-        Ok(body)
+        match header.stuffed {
+            false => Ok(body),
+            true => {
+                Ok(unstuff(&body).ok_or_else(|| self.corrupt("the frame's body is not stuffed as it says"))?.into())
+            }
+        }
     }
 
     /// Steps over the body of the frame whose header came last.

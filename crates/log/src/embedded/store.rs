@@ -12,11 +12,14 @@ use tokio::sync::oneshot;
 use super::backlog::Backlog;
 use super::batches::{Batches, Plan};
 use super::committer::Committer;
+use super::frame::Frame;
+use super::groups::Groups;
 use super::health::Health;
 use super::options::EmbeddedOptions;
 use super::partition::Partition;
 use super::queue::{Queue, Room, Submission};
-use super::topic::{Topic, TopicFolder};
+use super::topic::Topic;
+use super::topic_folder::TopicFolder;
 use crate::{Appended, LogError, TopicConfig, TopicDescription};
 
 const LOCK_FILE: &str = "~lock";
@@ -30,22 +33,28 @@ pub(crate) struct Store {
     backlog: Arc<Backlog>,
     /// One a committer.
     queues: Vec<Arc<Queue>>,
-    topics: RwLock<BTreeMap<TopicName, Arc<Topic>>>,
-    /// Held while topics are made or removed, retention runs, or the log closes: one of them at a time.
+    pub(super) topics: RwLock<BTreeMap<TopicName, Arc<Topic>>>,
+    pub(super) groups: Groups,
+    /// Held while topics are made, changed or removed, retention runs, or the log closes: one of them at a time.
     administration: Mutex<Administration>,
 }
 
 #[derive(Debug)]
-struct Administration {
-    next_partition_id: u64,
+pub(super) struct Administration {
+    pub(super) next_partition_id: u64,
+    /// The newest id that a topic had, or that a group's offsets still name.
+    newest_topic_id: u64,
     next_folder_number: u64,
     committers: Vec<JoinHandle<()>>,
     /// The lock of the folder; `None` once the log is closed.
     lock: Option<File>,
 }
 
+/// The answer to a frame.
+pub(super) type Answer = oneshot::Receiver<Result<Offset, LogError>>;
+
 /// The answers to an append, by ascending partition.
-type Answers = Vec<(PartitionNumber, oneshot::Receiver<Result<Offset, LogError>>)>;
+type Answers = Vec<(PartitionNumber, Answer)>;
 
 impl Store {
     /// Locks the folder, recovers what is there and starts the committers.
@@ -55,10 +64,13 @@ impl Store {
         let mut next_partition_id = 0;
         let folder = TopicFolder { root: &options.folder, disk: &options.disk };
         let topics = folder.open_all(options.verify, &mut || count(&mut next_partition_id))?;
+        let groups = Groups::open(&options.folder, &options.disk)?;
+        let newest_topic_id = topics.values().map(|topic| topic.id).chain(groups.newest_topic_id()).max();
         let health = Arc::new(Health::default());
         let queues: Vec<Arc<Queue>> = (0..options.committers.max(1)).map(|_| Arc::default()).collect();
         let administration = Administration {
             next_partition_id,
+            newest_topic_id: newest_topic_id.unwrap_or(0),
             next_folder_number: 0,
             committers: start_committers(&queues, &health, &options)?,
             lock: Some(lock),
@@ -70,33 +82,64 @@ impl Store {
             health,
             queues,
             topics: RwLock::new(topics),
+            groups,
             administration: Mutex::new(administration),
         })
     }
 
-    /// Checks, encodes and queues the records without waiting for anything, so that nobody can give up half-way.
+    /// Checks, encodes and queues the records without waiting for the disk, so that nobody can give up half-way.
     pub(crate) fn submit(
         &self,
         topic: &TopicName,
         records: &[(PartitionNumber, NewRecord)],
     ) -> Result<(Vec<Appended>, Answers), LogError> {
         self.health.check()?;
-        let topic = self.topic(topic)?;
-        let plan = Plan::new(&topic, records, self.options.max_record_bytes)?;
+        loop {
+            let topic = self.topic(topic)?;
+            if let Some(submitted) = self.submit_to(&topic, records)? {
+                return Ok(submitted);
+            }
+        }
+    }
+
+    /// `None` where the topic was changed before anything was queued.
+    fn submit_to(
+        &self,
+        topic: &Topic,
+        records: &[(PartitionNumber, NewRecord)],
+    ) -> Result<Option<(Vec<Appended>, Answers)>, LogError> {
+        let plan = Plan::new(topic, records, self.options.max_record_bytes)?;
         self.backlog.admit(plan.bytes)?;
         let mut room = Room { backlog: Arc::clone(&self.backlog), bytes: plan.bytes };
-        let Batches { frames, places } = Batches::encode(&plan, records, self.clock.now());
+        let batches = Batches::encode(&plan, records, self.clock.now());
+        room.grow(batches.bytes());
+        let Batches { frames, places } = batches;
+        let Some(_current) = topic.current() else { return Ok(None) };
         let mut answers = Vec::with_capacity(frames.len());
         for (number, frame) in frames {
-            let (answer, answered) = oneshot::channel();
             let room = room.split(frame.bytes().len());
-            let partition = Arc::clone(topic.partition(number)?);
-            let queue = &self.queues[usize::try_from(partition.id).unwrap_or_default() % self.queues.len()];
-            let pushed = queue.push(Submission { partition, frame, answer, room });
-            pushed.map_err(|_| self.health.check().err().unwrap_or(LogError::Closed))?;
-            answers.push((number, answered));
+            answers.push((number, self.queue(topic.partition(number)?, frame, room)?));
         }
-        Ok((places, answers))
+        Ok(Some((places, answers)))
+    }
+
+    /// Queues a frame for its partition. The answer is the offset of its first record.
+    pub(super) fn queue(&self, partition: &Arc<Partition>, frame: Frame, room: Room) -> Result<Answer, LogError> {
+        let (answer, answered) = oneshot::channel();
+        let queue = &self.queues[usize::try_from(partition.id).unwrap_or_default() % self.queues.len()];
+        let pushed = queue.push(Submission { partition: Arc::clone(partition), frame, answer, room });
+        pushed.map_err(|_| self.stopped())?;
+        Ok(answered)
+    }
+
+    /// Room for a frame that nobody's records are in.
+    pub(super) fn no_room(&self) -> Room {
+        Room { backlog: Arc::clone(&self.backlog), bytes: 0 }
+    }
+
+    /// Why a committer took or answered nothing.
+    pub(crate) fn stopped(&self) -> LogError {
+        self.health.check().err().unwrap_or(LogError::Closed)
     }
 
     /// A topic that is there.
@@ -127,8 +170,9 @@ impl Store {
         }
         let description = TopicDescription { name: name.clone(), config, created: self.clock.now() };
         let number = count(&mut administration.next_folder_number);
+        let id = count(&mut administration.newest_topic_id);
         let mut next_id = || count(&mut administration.next_partition_id);
-        let topic = self.folder().create(description.clone(), number, &mut next_id)?;
+        let topic = self.folder().create(id, description.clone(), number, &mut next_id)?;
         self.topics.write().expect("nothing panics while it holds the topics").insert(name.clone(), Arc::new(topic));
         Ok(description)
     }
@@ -168,6 +212,7 @@ impl Store {
     /// Stores what waits, marks a clean end, and lets the folder go.
     pub(crate) fn close(&self) -> Result<(), LogError> {
         self.health.close();
+        self.groups.settle();
         let mut administration = self.administration();
         let Some(lock) = administration.lock.take() else { return Ok(()) };
         self.queues.iter().for_each(|queue| queue.close());
@@ -187,16 +232,22 @@ impl Store {
         marked
     }
 
-    fn folder(&self) -> TopicFolder<'_> {
+    pub(super) fn folder(&self) -> TopicFolder<'_> {
         TopicFolder { root: &self.options.folder, disk: &self.options.disk }
     }
 
-    fn administration(&self) -> MutexGuard<'_, Administration> {
+    pub(super) fn administration(&self) -> MutexGuard<'_, Administration> {
         self.administration.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Room {
+    /// Makes it the room of `bytes`, where they are more.
+    fn grow(&mut self, bytes: usize) {
+        self.backlog.add(bytes.saturating_sub(self.bytes));
+        self.bytes = self.bytes.max(bytes);
+    }
+
     /// Takes a part of the room out.
     fn split(&mut self, bytes: usize) -> Room {
         self.bytes -= bytes;
@@ -204,7 +255,7 @@ impl Room {
     }
 }
 
-fn count(number: &mut u64) -> u64 {
+pub(super) fn count(number: &mut u64) -> u64 {
     *number += 1;
     *number
 }

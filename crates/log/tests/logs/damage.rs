@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pinflow_event::Offset;
+use pinflow_event::{NewRecord, Offset, Partition, Timestamp};
 use pinflow_log::{EmbeddedOptions, EventLog, LogError};
 
 use crate::faulty_disk::copy_folder;
@@ -134,6 +134,73 @@ async fn damage_behind_a_torn_tail_is_still_damage() {
     assert!(matches!(open(crashed.folder.path()), Err(LogError::Corrupt { at, .. }) if at == crashed.lengths[1]));
 }
 
+/// A header as the log writes them, which says that a billion records were durable.
+fn forged_header() -> [u8; 48] {
+    let mut header = [0; 48];
+    header[..4].copy_from_slice(b"PFL1");
+    header[24..32].copy_from_slice(&1_000_000_000_u64.to_le_bytes());
+    let crc = crc32fast::hash(&header[8..]);
+    header[4..8].copy_from_slice(&crc.to_le_bytes());
+    header
+}
+
+/// Two records that make a header of the frame's own bytes from byte 32 on: the larger time is its magic and checksum, the lengths
+/// and the key of the other record are the rest. `stuffed` foresees that the time stands in the body, too, which is stuffed then.
+fn forged_by_time(stuffed: bool) -> Vec<NewRecord> {
+    let mut header = [0; 48];
+    header[8] = 2; // Records in the frame.
+    header[13] = stuffed.into();
+    header[24] = 12; // The length of the key; that of the value says that it is null.
+    header[28..32].copy_from_slice(&u32::MAX.to_le_bytes());
+    // The time has to be the larger one of the two.
+    let crc = (0..).find_map(|tried| {
+        header[40] = tried;
+        Some(crc32fast::hash(&header[8..])).filter(|crc| *crc < 1 << 31)
+    });
+    let time = i64::from(u32::from_le_bytes(*b"PFL1")) | i64::from(crc.unwrap()) << 32;
+    let at = |millis| Some(Timestamp::from_millis(millis));
+    vec![
+        NewRecord { key: Some(header[36..].to_vec().into()), timestamp: at(0), ..NewRecord::default() },
+        NewRecord { timestamp: at(time), ..NewRecord::default() },
+    ]
+}
+
+/// Stores a batch behind those of [`Crashed`] and breaks it in every way in which a crash does.
+async fn check_torn_batch(records: Vec<NewRecord>) {
+    let crashed = Crashed::new().await;
+    let good = fs::read(&crashed.segment).unwrap();
+    let log = open_with(options(crashed.folder.path(), &Arc::default())).unwrap();
+    let sent = records.iter().map(|record| (Partition(0), record.clone())).collect();
+    log.append(&topic(), sent).await.unwrap();
+    let stored = log.read(&at(0), Offset(2 * BATCHES as u64), EVERYTHING).await.unwrap();
+    assert_eq!(stored.len(), records.len());
+    for (stored, sent) in stored.iter().zip(&records) {
+        assert_eq!((&stored.key, &stored.value), (&sent.key, &sent.value), "it comes back as it was sent");
+    }
+    let tail = fs::read(&crashed.segment).unwrap()[good.len()..].to_vec();
+    drop(log);
+    for lost in (1..tail.len()).step_by(5) {
+        let hole = [&good[..], &vec![0; lost], &tail[lost..]].concat();
+        let cut = [&good[..], &tail[..tail.len() - lost]].concat();
+        for (what, bytes) in [("a hole", hole), ("a cut", cut)] {
+            fs::write(&crashed.segment, bytes).unwrap();
+            let log = open(crashed.folder.path()).unwrap_or_else(|error| panic!("{what} of {lost} bytes: {error}"));
+            assert_eq!(values(&log, 0).await, Crashed::expected(BATCHES), "{what} of {lost} bytes");
+        }
+    }
+}
+
+/// What clients send must not decide whether the log opens: records that look like frames are torn off as any others.
+#[tokio::test]
+async fn a_torn_tail_is_cut_off_whatever_its_records_look_like() {
+    let forged = |before: usize| [&vec![b'x'; before][..], &forged_header().repeat(3)].concat();
+    let mut records: Vec<_> = (0..4).map(|before| NewRecord::from_value(forged(before))).collect();
+    records.push(NewRecord { key: Some(forged(0).into()), ..NewRecord::default() });
+    check_torn_batch(records).await;
+    check_torn_batch(forged_by_time(false)).await;
+    check_torn_batch(forged_by_time(true)).await;
+}
+
 /// A log of several segments, closed.
 async fn several_segments() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -161,7 +228,11 @@ async fn a_missing_segment_is_refused_wherever_it_was() {
         let aside = folder.path().join("aside");
         fs::rename(&missing, &aside).unwrap();
         match open(folder.path()).err() {
-            Some(LogError::Corrupt { file, .. }) => assert_eq!(file, missing),
+            Some(error @ LogError::Corrupt { .. }) => {
+                let message = error.to_string();
+                let named = message.contains(&missing.display().to_string());
+                assert!(named && message.contains("the segment is missing, with the records from offset"), "{message}");
+            }
             other => panic!("{}: {other:?}", missing.display()),
         }
         fs::rename(&aside, &missing).unwrap();

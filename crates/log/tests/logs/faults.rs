@@ -28,6 +28,9 @@ async fn a_fault(step: &'static str, kind: ErrorKind, cause: &str, unsynced: Uns
     let disk: Arc<FaultyDisk> = Arc::default();
     let log = open_on(folder.path(), &disk).unwrap();
     log.create_topic(&topic(), kept_forever(1)).await.unwrap();
+    let place = at(0);
+    let mut waiting = log.wait_beyond(&place, Offset(1_000));
+    assert!(futures::poll!(&mut waiting).is_pending());
     let mut acknowledged = Vec::new();
     for n in 0..30 {
         if n == 10 {
@@ -45,6 +48,10 @@ async fn a_fault(step: &'static str, kind: ErrorKind, cause: &str, unsynced: Uns
     }
     assert!((20..60).contains(&acknowledged.len()), "nothing failed");
     check_poisoned(&log, cause).await;
+    let ended = waiting.await;
+    assert!(matches!(ended, Err(LogError::Poisoned { .. })), "nothing will come any more: {ended:?}");
+    assert!(matches!(log.wait_beyond(&place, Offset(1_000)).await, Err(LogError::Poisoned { .. })));
+    log.wait_beyond(&place, Offset(3)).await.unwrap();
     assert_eq!(values(&log, 0).await, acknowledged, "reads go on");
     disk.cut_power();
     drop(log);
@@ -57,7 +64,9 @@ async fn a_fault(step: &'static str, kind: ErrorKind, cause: &str, unsynced: Uns
 #[tokio::test]
 async fn a_full_disk_stops_the_log_and_loses_nothing() {
     for unsynced in [Unsynced::Kept, Unsynced::Lost] {
-        a_fault("append", ErrorKind::StorageFull, "no storage space", unsynced).await;
+        for step in ["append", "sync", "create"] {
+            a_fault(step, ErrorKind::StorageFull, "no storage space", unsynced).await;
+        }
     }
 }
 

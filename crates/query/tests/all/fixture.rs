@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray}
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use pinflow_pipeline::{Lane, LaneSpec, Pipeline, Query, Stream, TextFile};
 use pinflow_query::{Answer, QueryEngine, QueryError, QueryLimits, SystemTables};
-use pinflow_table::{Commit, Table, TableRoot};
+use pinflow_table::{Commit, Table, TableRoot, Upkeep};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -100,14 +100,14 @@ impl Shop {
 
     pub fn of(pipeline: Pipeline, columns: &HashMap<String, SchemaRef>, limits: QueryLimits) -> Self {
         let folder = TempDir::new().unwrap();
-        let root = TableRoot::local(folder.path()).unwrap();
+        let root = TableRoot::local(folder.path(), Upkeep::default()).unwrap();
         let engine = QueryEngine::open(Arc::new(pipeline), &root, columns, Some(Arc::new(Balance)), limits).unwrap();
         Self { folder, engine }
     }
 
     /// Appends rows to the table `folder` of `schema`.
     pub async fn append(&self, schema: &str, folder: &str, rows: Vec<RecordBatch>) {
-        let location = TableRoot::local(self.folder.path()).unwrap().table(schema, folder).unwrap();
+        let location = TableRoot::local(self.folder.path(), Upkeep::default()).unwrap().table(schema, folder).unwrap();
         let mut table = Table::open(&location, &rows[0].schema()).await.unwrap();
         table.commit(&Commit { rows, ..Commit::default() }).await.unwrap();
     }

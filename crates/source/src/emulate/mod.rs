@@ -15,6 +15,8 @@ use std::time::Duration;
 
 use futures::{Stream, StreamExt};
 use pinflow_pipeline::Lane;
+use reqwest::Certificate;
+use reqwest::header::{HeaderName, HeaderValue};
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -27,6 +29,8 @@ use post::Poster;
 use request::{Batch, Batcher, Route};
 
 pub use report::{Counts, EmulationReport, LaneCounts, PostError, Progress};
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// How an emulation is done.
 #[derive(Clone, Debug)]
@@ -51,6 +55,10 @@ pub struct EmulatorOptions {
     pub timeout: Duration,
     /// What the emulator calls itself.
     pub user_agent: String,
+    /// The API key that it sends. Mark it as sensitive, and nothing shows it.
+    pub api_key: Option<HeaderValue>,
+    /// The roots that a gateway's certificate has to lead to; none of them are the system's.
+    pub certificates: Vec<Certificate>,
 }
 
 impl Default for EmulatorOptions {
@@ -67,6 +75,8 @@ impl Default for EmulatorOptions {
             attempts: 8,
             timeout: Duration::from_secs(30),
             user_agent: concat!("pinflow/", env!("CARGO_PKG_VERSION")).into(),
+            api_key: None,
+            certificates: Vec::new(),
         }
     }
 }
@@ -108,9 +118,11 @@ impl Emulator {
             .timeout(options.timeout)
             .pool_max_idle_per_host(options.in_flight)
             .redirect(reqwest::redirect::Policy::none())
+            .default_headers(options.api_key.iter().map(|key| (API_KEY, key.clone())).collect())
             .no_proxy();
         // Without TLS no certificates are needed, and a machine that has none must not fail.
-        let client = if options.base_url.starts_with("https:") { client } else { client.tls_certs_only([]) };
+        let system = options.base_url.starts_with("https:") && options.certificates.is_empty();
+        let client = if system { client } else { client.tls_certs_only(options.certificates.clone()) };
         let client = client.build().map_err(|error| SourceError::Emulator {
             problem: format!("the HTTP client cannot be made: {error}"),
             hint: "check that the system's certificates are installed".into(),

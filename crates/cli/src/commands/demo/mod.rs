@@ -109,7 +109,7 @@ impl Demo {
             rate: self.rate,
             draws: Some(self.events),
             batch: self.batch,
-            ..EmulatorOptions::default()
+            ..emulation::options(session)?
         };
         // Each request that waits for its reply may hold a batch of draws, and one more is being gathered.
         let under_way = ((options.in_flight + 1) * options.batch) as u64;
@@ -142,7 +142,7 @@ impl Demo {
             base_url: url.to_string(),
             streams: plan.targets.clone(),
             draws: Some(draws),
-            ..EmulatorOptions::default()
+            ..emulation::options(session)?
         };
         let report =
             emulation::run(session, options, emulation::draws(source, &plan.spec, unfinished.seed).await?).await?;

@@ -1,5 +1,6 @@
-//! Version 2 of the API: produce and metadata.
+//! Version 2 of the API: produce, metadata and consumers.
 
+mod consumers;
 mod produce;
 mod produce_request;
 mod topics;
@@ -10,9 +11,9 @@ use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::KafkaRest;
 use super::error::KafkaRestError;
 use super::media_type;
-use super::partitioner::StickyPartitioner;
 use crate::dialect::Call;
 
 /// What a path of this API stands for. Names in it are unchecked.
@@ -24,6 +25,7 @@ enum Resource {
     Partitions(String),
     Partition(String, i64),
     Offsets(String, i64),
+    Consumers(consumers::Resource),
 }
 
 impl Resource {
@@ -38,6 +40,7 @@ impl Resource {
             ["topics", topic, "partitions", partition, "offsets"] => {
                 Self::Offsets((*topic).to_owned(), partition.parse().ok()?)
             }
+            ["consumers", rest @ ..] => Self::Consumers(consumers::Resource::at(rest)?),
             _ => return None,
         })
     }
@@ -46,6 +49,7 @@ impl Resource {
     fn allow(&self) -> &'static str {
         match self {
             Self::Topic(_) | Self::Partition(..) => "GET,HEAD,POST,OPTIONS",
+            Self::Consumers(resource) => resource.allow(),
             _ => "GET,HEAD,OPTIONS",
         }
     }
@@ -55,19 +59,17 @@ impl Resource {
 ///
 /// # Errors
 /// [`KafkaRestError`] for the whole request; records that failed alone are in the reply.
-pub(super) async fn answer(sticky: &StickyPartitioner, call: &Call, body: Body) -> Result<Response, KafkaRestError> {
+pub(super) async fn answer(dialect: &KafkaRest, call: &Call, body: Body) -> Result<Response, KafkaRestError> {
     let resource = Resource::at(&call.path.segments()).ok_or(KafkaRestError::NoSuchPath)?;
     let allow = resource.allow();
-    match call.method {
-        Method::POST => match resource {
-            Resource::Topic(topic) => produce::produce(sticky, call, body, &topic, None).await,
-            Resource::Partition(topic, partition) => {
-                produce::produce(sticky, call, body, &topic, Some(partition)).await
-            }
-            _ => Err(KafkaRestError::MethodNotAllowed { allow }),
-        },
-        Method::GET | Method::HEAD => read(resource, call).await,
-        Method::OPTIONS => Ok((StatusCode::OK, [(ALLOW, HeaderValue::from_static(allow))]).into_response()),
+    match (&call.method, resource) {
+        (&Method::OPTIONS, _) => Ok((StatusCode::OK, [(ALLOW, HeaderValue::from_static(allow))]).into_response()),
+        (_, Resource::Consumers(resource)) => consumers::answer(&dialect.groups, call, body, resource).await,
+        (&Method::POST, Resource::Topic(topic)) => produce::produce(&dialect.sticky, call, body, &topic, None).await,
+        (&Method::POST, Resource::Partition(topic, partition)) => {
+            produce::produce(&dialect.sticky, call, body, &topic, Some(partition)).await
+        }
+        (&(Method::GET | Method::HEAD), resource) => read(resource, call).await,
         _ => Err(KafkaRestError::MethodNotAllowed { allow }),
     }
 }
@@ -79,20 +81,19 @@ async fn read(resource: Resource, call: &Call) -> Result<Response, KafkaRestErro
         return Ok((StatusCode::FOUND, [(LOCATION, home.as_str())]).into_response());
     }
     let media_type = reply_type(call)?;
-    let log = &*call.backend.log;
     Ok(match resource {
         Resource::Root => super::json_reply(media_type, &json!({})),
         Resource::Brokers => super::json_reply(media_type, &json!({ "brokers": [topics::BROKER] })),
-        Resource::Topics => super::json_reply(media_type, &topics::names(log).await?),
-        Resource::Topic(topic) => {
-            let max_record_bytes = call.backend.settings.max_record_bytes;
-            super::json_reply(media_type, &topics::topic(log, &topic, max_record_bytes).await?)
-        }
-        Resource::Partitions(topic) => super::json_reply(media_type, &topics::partitions(log, &topic).await?),
+        Resource::Topics => super::json_reply(media_type, &topics::names(call).await?),
+        Resource::Topic(topic) => super::json_reply(media_type, &topics::topic(call, &topic).await?),
+        Resource::Partitions(topic) => super::json_reply(media_type, &topics::partitions(call, &topic).await?),
         Resource::Partition(topic, number) => {
-            super::json_reply(media_type, &topics::partition(log, &topic, number).await?)
+            super::json_reply(media_type, &topics::partition(call, &topic, number).await?)
         }
-        Resource::Offsets(topic, number) => super::json_reply(media_type, &topics::offsets(log, &topic, number).await?),
+        Resource::Offsets(topic, number) => {
+            super::json_reply(media_type, &topics::offsets(call, &topic, number).await?)
+        }
+        Resource::Consumers(_) => return Err(KafkaRestError::NoSuchPath),
     })
 }
 

@@ -18,7 +18,10 @@ use crate::dialect::Call;
 use crate::kafka_rest::error::{KafkaRestError, RecordError};
 use crate::kafka_rest::json_reply;
 use crate::kafka_rest::media_type::{self, EmbeddedFormat};
-use crate::kafka_rest::partitioner::{StickyPartitioner, partition_of_key};
+use crate::kafka_rest::partitioner::{StickyPartitioner, open_partition, open_partitions, partition_of_key};
+
+/// How often the records of a request are given partitions, where those that they got are closed before they are stored.
+const PLACEMENTS: u32 = 3;
 
 #[derive(Serialize)]
 struct ProduceReply {
@@ -67,11 +70,19 @@ pub(super) async fn produce(
     if format == EmbeddedFormat::Schema {
         return Err(KafkaRestError::NoSchemaRegistry);
     }
-    let mut records = produce_request::decode(&body, format)?;
-    for record in &mut records {
-        record.partition = record.partition.or(path_partition);
-    }
-    let outcomes = append_each(sticky, call, topic, records).await?;
+    let mut placements = 0;
+    let outcomes = loop {
+        let mut records = produce_request::decode(&body, format)?;
+        for record in &mut records {
+            record.partition = record.partition.or(path_partition);
+        }
+        placements += 1;
+        match append_each(sticky, call, topic, records).await? {
+            // A shard was split or merged since the topic was looked up. Nothing is stored: a fresh look finds what is open.
+            Outcomes { closed_meanwhile: true, .. } if placements < PLACEMENTS => {}
+            Outcomes { records, .. } => break records,
+        }
+    };
     let forbidden = |outcome: &Result<Appended, RecordError>| {
         outcome.as_ref().is_err_and(|refusal| refusal.code == RecordError::FORBIDDEN)
     };
@@ -89,19 +100,26 @@ pub(super) async fn produce(
     Ok((status, reply).into_response())
 }
 
+/// Where each record of a request went, or why it did not.
+struct Outcomes {
+    records: Vec<Result<Appended, RecordError>>,
+    /// Nothing was stored since a partition was closed between the look at the topic and the append.
+    closed_meanwhile: bool,
+}
+
 /// Appends what can be appended, in one call, and says for each record where it went or why it did not.
 async fn append_each(
     sticky: &StickyPartitioner,
     call: &Call,
     topic: &str,
     records: Vec<ProduceRecord>,
-) -> Result<Vec<Result<Appended, RecordError>>, KafkaRestError> {
+) -> Result<Outcomes, KafkaRestError> {
     let all = records.len();
     let topic = match find_topic(call, topic).await? {
         Ok(topic) => topic,
-        Err(refusal) => return Ok(vec![Err(refusal); all]),
+        Err(refusal) => return Ok(Outcomes { records: vec![Err(refusal); all], closed_meanwhile: false }),
     };
-    let limit = call.backend.settings.max_record_bytes;
+    let limit = call.backend.settings.record_limit(&topic.config);
     let mut taken = Vec::with_capacity(all);
     // The record's refusal, or `None` for the next of `taken`.
     let mut refusals = Vec::with_capacity(all);
@@ -118,14 +136,14 @@ async fn append_each(
         Ok(appended) => {
             let mut appended = appended.into_iter();
             let missing = || RecordError::retriable("the log did not say where the record is");
-            Ok(refusals
-                .into_iter()
-                .map(|refusal| refusal.map_or_else(|| appended.next().ok_or_else(missing), Err))
-                .collect())
+            let outcome = |refusal: Option<_>| refusal.map_or_else(|| appended.next().ok_or_else(missing), Err);
+            Ok(Outcomes { records: refusals.into_iter().map(outcome).collect(), closed_meanwhile: false })
         }
         Err(failure) => {
+            let closed_meanwhile = matches!(failure, LogError::PartitionClosed(_));
             let failure = record_failure(&topic, failure)?;
-            Ok(refusals.into_iter().map(|refusal| Err(refusal.unwrap_or_else(|| failure.clone()))).collect())
+            let outcome = |refusal: Option<_>| Err(refusal.unwrap_or_else(|| failure.clone()));
+            Ok(Outcomes { records: refusals.into_iter().map(outcome).collect(), closed_meanwhile })
         }
     }
 }
@@ -160,16 +178,20 @@ fn place(
     if size > limit {
         return Err(RecordError::too_large(size, limit));
     }
-    let partitions = topic.config.partitions;
+    let (name, partitions, open) = (&topic.name, topic.config.partitions, open_partitions(&topic.config));
     let partition = match (partition, &record.key) {
         (Some(number), _) if number >= partitions => {
-            return Err(RecordError::unknown_partition(topic.name.as_str(), number, partitions));
+            return Err(RecordError::unknown_partition(name.as_str(), number, partitions));
         }
-        (Some(number), _) => Partition(number),
-        (None, Some(key)) => partition_of_key(key, partitions),
-        (None, None) => sticky.next(&topic.name, partitions, size),
+        (Some(number), _) if topic.config.closed.contains(&Partition(number)) => {
+            return Err(RecordError::closed_partition(name.as_str(), number));
+        }
+        (Some(number), _) => return Ok((Partition(number), record)),
+        (None, _) if open == 0 => return Err(RecordError::closed_partition(name.as_str(), 0)),
+        (None, Some(key)) => partition_of_key(key, open),
+        (None, None) => sticky.next(name, open, size),
     };
-    Ok((partition, record))
+    Ok((open_partition(&topic.config, partition), record))
 }
 
 /// What a failed append means for its records, unless it means something for the whole request.
@@ -177,6 +199,7 @@ fn record_failure(topic: &TopicDescription, failure: LogError) -> Result<RecordE
     match failure {
         LogError::RecordTooLarge { size, limit, .. } => Ok(RecordError::too_large(size, limit)),
         LogError::UnknownTopic(_) => Ok(RecordError::unknown_topic(topic.name.as_str())),
+        LogError::PartitionClosed(at) => Ok(RecordError::closed_partition(topic.name.as_str(), at.partition.0)),
         LogError::UnknownPartition { at, partitions } => {
             Ok(RecordError::unknown_partition(topic.name.as_str(), at.partition.0, partitions))
         }

@@ -1,11 +1,13 @@
-//! `GET /topics...`: what topics there are, and what they hold.
+//! `GET /topics...`: what topics there are, and what they hold, as far as the caller has any right on them.
 
 use std::collections::BTreeMap;
 
+use pinflow_access::Right;
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
-use pinflow_log::{EventLog, TopicDescription};
+use pinflow_log::TopicDescription;
 use serde::Serialize;
 
+use crate::dialect::Call;
 use crate::kafka_rest::error::KafkaRestError;
 
 /// The one broker that a pinflow node is.
@@ -45,49 +47,54 @@ impl From<Partition> for PartitionReply {
 }
 
 /// `GET /topics`.
-pub(super) async fn names(log: &dyn EventLog) -> Result<Vec<TopicName>, KafkaRestError> {
-    Ok(log.topics().await?.into_iter().map(|topic| topic.name).collect())
+pub(super) async fn names(call: &Call) -> Result<Vec<TopicName>, KafkaRestError> {
+    let topics = call.backend.log.topics().await?;
+    Ok(topics.into_iter().map(|topic| topic.name).filter(|topic| sees(call, topic)).collect())
 }
 
 /// `GET /topics/{topic}`.
-pub(super) async fn topic(
-    log: &dyn EventLog,
-    topic: &str,
-    max_record_bytes: usize,
-) -> Result<TopicReply, KafkaRestError> {
-    let topic = describe(log, topic).await?;
+pub(super) async fn topic(call: &Call, topic: &str) -> Result<TopicReply, KafkaRestError> {
+    let topic = describe(call, topic).await?;
     Ok(TopicReply {
-        configs: configs(&topic, max_record_bytes),
+        configs: configs(&topic, call.backend.settings.max_record_bytes),
         partitions: (0..topic.config.partitions).map(|number| Partition(number).into()).collect(),
         name: topic.name,
     })
 }
 
 /// `GET /topics/{topic}/partitions`.
-pub(super) async fn partitions(log: &dyn EventLog, topic: &str) -> Result<Vec<PartitionReply>, KafkaRestError> {
-    let topic = describe(log, topic).await?;
+pub(super) async fn partitions(call: &Call, topic: &str) -> Result<Vec<PartitionReply>, KafkaRestError> {
+    let topic = describe(call, topic).await?;
     Ok((0..topic.config.partitions).map(|number| Partition(number).into()).collect())
 }
 
 /// `GET /topics/{topic}/partitions/{partition}`.
-pub(super) async fn partition(log: &dyn EventLog, topic: &str, number: i64) -> Result<PartitionReply, KafkaRestError> {
-    Ok(find(log, topic, number).await?.partition.into())
+pub(super) async fn partition(call: &Call, topic: &str, number: i64) -> Result<PartitionReply, KafkaRestError> {
+    Ok(find(call, topic, number).await?.partition.into())
 }
 
 /// `GET /topics/{topic}/partitions/{partition}/offsets`.
-pub(super) async fn offsets(log: &dyn EventLog, topic: &str, number: i64) -> Result<OffsetsReply, KafkaRestError> {
-    let bounds = log.bounds(&find(log, topic, number).await?).await?;
+pub(super) async fn offsets(call: &Call, topic: &str, number: i64) -> Result<OffsetsReply, KafkaRestError> {
+    let bounds = call.backend.log.bounds(&find(call, topic, number).await?).await?;
     Ok(OffsetsReply { beginning_offset: bounds.earliest, end_offset: bounds.end })
 }
 
-async fn describe(log: &dyn EventLog, topic: &str) -> Result<TopicDescription, KafkaRestError> {
+async fn describe(call: &Call, topic: &str) -> Result<TopicDescription, KafkaRestError> {
     // A text that is no name is not the name of any topic.
     let topic = TopicName::new(topic).map_err(|_| KafkaRestError::UnknownTopic)?;
-    Ok(log.topic(&topic).await?)
+    // Who has no right on a topic does not learn whether it is there.
+    if !sees(call, &topic) {
+        return Err(KafkaRestError::Forbidden(topic));
+    }
+    Ok(call.backend.log.topic(&topic).await?)
 }
 
-async fn find(log: &dyn EventLog, topic: &str, number: i64) -> Result<TopicPartition, KafkaRestError> {
-    let topic = describe(log, topic).await?;
+fn sees(call: &Call, topic: &TopicName) -> bool {
+    [Right::Consume, Right::Produce, Right::Administer].into_iter().any(|right| call.may(right, topic))
+}
+
+async fn find(call: &Call, topic: &str, number: i64) -> Result<TopicPartition, KafkaRestError> {
+    let topic = describe(call, topic).await?;
     match u32::try_from(number) {
         Ok(number) if number < topic.config.partitions => Ok(TopicPartition::new(topic.name, Partition(number))),
         _ => Err(KafkaRestError::UnknownPartition),

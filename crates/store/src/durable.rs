@@ -1,7 +1,7 @@
 //! A local folder as an object store whose objects survive a power failure from the moment that a put returns.
 //!
-//! `object_store::local::LocalFileSystem` writes and links a file without fsync. The log deletes records once the archive has them,
-//! so here the content is synced before the name appears, and the folders that hold the name before the put returns.
+//! `object_store::local::LocalFileSystem` writes and links a file without fsync. The log deletes records once the archive and the
+//! tables have them, so here the content is synced before the name appears, and the folders that hold the name before the put returns.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
@@ -18,15 +18,16 @@ use object_store::{
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
-use crate::ArchiveError;
+use crate::error::StoreError;
+use crate::multipart::Buffered;
 
 const NAME: &str = "DurableLocalStore";
 
 /// Syncs an open file or folder, whose path is given for those who watch.
 type Fsync = dyn Fn(&FilePath, &File) -> io::Result<()> + Send + Sync;
 
-/// Objects as files below a folder. Puts are durable and whole; reads and listings are `object_store`'s. Copies and multipart uploads
-/// are refused, because nothing here needs them.
+/// Objects as files below a folder. Puts are durable and whole; reads and listings are `object_store`'s. A multipart upload is held in
+/// memory until it is complete. Copies are refused, because nothing here needs them.
 #[derive(Clone)]
 pub struct DurableLocalStore {
     root: PathBuf,
@@ -41,14 +42,24 @@ impl DurableLocalStore {
     /// what is listed counts as stored.
     ///
     /// # Errors
-    /// [`ArchiveError::Folder`].
-    pub fn open(root: impl AsRef<FilePath>) -> std::result::Result<Self, ArchiveError> {
+    /// [`StoreError::Folder`].
+    pub fn open(root: impl AsRef<FilePath>) -> std::result::Result<Self, StoreError> {
         Self::open_with(root.as_ref(), Arc::new(|_, file| file.sync_all()))
     }
 
-    fn open_with(root: &FilePath, fsync: Arc<Fsync>) -> std::result::Result<Self, ArchiveError> {
+    /// Opens the folder `folder` as [`DurableLocalStore::open`] does, but names objects by their whole path from the root of the
+    /// file system: libraries that know a local place as a `file:` URL want that.
+    ///
+    /// # Errors
+    /// [`StoreError::Folder`].
+    pub fn open_absolute(folder: impl AsRef<FilePath>) -> std::result::Result<Self, StoreError> {
+        let below = Self::open(folder)?;
+        Ok(Self { root: FilePath::new("/").to_owned(), inner: LocalFileSystem::new(), fsync: below.fsync })
+    }
+
+    fn open_with(root: &FilePath, fsync: Arc<Fsync>) -> std::result::Result<Self, StoreError> {
         let failed = |action| {
-            move |source: io::Error| ArchiveError::Folder { action, path: root.to_owned(), source: Arc::new(source) }
+            move |source: io::Error| StoreError::Folder { action, path: root.to_owned(), source: Arc::new(source) }
         };
         fs::create_dir_all(root).map_err(failed("make"))?;
         let root = fs::canonicalize(root).map_err(failed("find"))?;
@@ -172,8 +183,8 @@ impl ObjectStore for DurableLocalStore {
         tokio::task::spawn_blocking(write).await?
     }
 
-    async fn put_multipart_opts(&self, _: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        Err(refused("`put_multipart_opts`"))
+    async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
+        Ok(Box::new(Buffered::new(Arc::new(self.clone()), location.clone())))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {

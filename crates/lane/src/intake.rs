@@ -1,0 +1,86 @@
+//! What comes before writing: a batch is read off the log and cleaned.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pinflow_clean::CleanBatch;
+use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
+use pinflow_log::{EventLog, ReadLimit};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+
+use crate::chunk::{Chunk, LaneRecord};
+use crate::error::LaneError;
+use crate::writer::Cleaning;
+
+/// Reads and cleans batches of one topic.
+#[derive(Clone, Debug)]
+pub(crate) struct Intake {
+    pub log: Arc<dyn EventLog>,
+    pub topic: TopicName,
+    pub cleaning: Cleaning,
+    /// Records of a batch at most.
+    pub records: usize,
+    /// Bytes of a batch at most.
+    pub bytes: usize,
+}
+
+/// A batch that is ready to be written.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    /// What was read, one range a partition at most. Empty where there was nothing.
+    pub chunks: Arc<Vec<Chunk>>,
+    pub cleaned: CleanBatch,
+    /// When reading began.
+    pub began: Instant,
+    /// There was more than the batch may take.
+    pub full: bool,
+}
+
+impl Intake {
+    /// What the log holds from the given positions on, within the limits, cleaned.
+    pub async fn prepare(self, from: BTreeMap<Partition, Offset>) -> Result<Prepared, LaneError> {
+        let began = Instant::now();
+        // An equal share each: a partition with a backlog must not hold up the others.
+        let share = ReadLimit { records: (self.records / from.len()).max(1), bytes: self.bytes / from.len() };
+        let mut chunks = Vec::new();
+        let mut full = false;
+        for (partition, from) in from {
+            let at = TopicPartition::new(self.topic.clone(), partition);
+            let records = self.log.read(&at, from, share).await?;
+            let Some(last) = records.last() else { continue };
+            let next = last.offset.plus(1);
+            full |= next < self.log.bounds(&at).await?.end;
+            let record = |record: pinflow_event::Record| LaneRecord {
+                offset: record.offset,
+                arrived: Some(record.timestamp),
+                value: record.value,
+            };
+            chunks.push(Chunk { partition, from, next, records: records.into_iter().map(record).collect() });
+        }
+        let chunks = Arc::new(chunks);
+        let cleaned = self.cleaning.clean(&chunks).await?;
+        Ok(Prepared { chunks, cleaned, began, full })
+    }
+}
+
+/// A task that ends with its handle.
+#[derive(Debug)]
+pub(crate) struct AbortOnDrop<T>(JoinHandle<T>);
+
+impl<T: Send + 'static> AbortOnDrop<T> {
+    pub fn spawn(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(tokio::spawn(work))
+    }
+
+    /// What came of it.
+    pub async fn join(mut self) -> T {
+        (&mut self.0).await.expect("the task is not aborted while its handle lives, and does not panic")
+    }
+}
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,8 @@
+//! Where objects and tables are kept: a local folder that behaves like an object store, and is as durable as one.
+
+mod durable;
+mod error;
+mod multipart;
+
+pub use durable::DurableLocalStore;
+pub use error::StoreError;
