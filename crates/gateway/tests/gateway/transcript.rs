@@ -13,10 +13,10 @@
 //! < body
 //! = topic-partition@offset key value     (what the log then holds; `null` for none)
 //! ```
-//! In a reply `…` stands for any text, and a line ends with LF where the reply has CRLF.
+//! In a reply `…` stands for any text, and a line ends with LF where the reply has CRLF. A request with a target of AWS is
+//! signed, unless it has the line `Authorization: -`.
 
 use std::time::Duration;
-//! In a reply `…` stands for any text. A request with a target of AWS is signed, unless it has the line `Authorization: -`.
 
 use axum::body::Body;
 use axum::http::Request;
