@@ -34,11 +34,13 @@ class Pinflow:
 
 
 class Node(Pinflow):
-    """A node that serves, on a free port."""
+    """A node that serves, on a free port. It must not panic, and must end well."""
 
     def __enter__(self):
         command = [self.binary, "serve", "--port", "0", "--data", str(self.data)]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.stderr = self.data.with_suffix(".stderr")
+        with self.stderr.open("w") as stderr:
+            self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=stderr)
         deadline = time.monotonic() + 60
         while not (self.data / "node.json").exists():
             assert self.process.poll() is None, f"serve ended with {self.process.returncode}"
@@ -49,7 +51,12 @@ class Node(Pinflow):
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGINT)
-        assert self.process.wait(timeout=60) == 0
+        try:
+            status = self.process.wait(timeout=60)
+        finally:
+            self.process.kill()
+        said = self.stderr.read_text()
+        assert status == 0 and "panicked" not in said, f"exit {status}\n{said}"
 
     def balance(self) -> list[dict]:
         return requests.get(f"{self.url}/api/balance", timeout=10).json()
@@ -74,3 +81,16 @@ def demo(tmp_path_factory) -> Pinflow:
 def node(tmp_path) -> Node:
     with Node(tmp_path / "data") as node:
         yield node
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory) -> Node:
+    """A node that many tests share, each with topics of its own."""
+    with Node(tmp_path_factory.mktemp("gateway") / "data") as node:
+        yield node
+
+
+@pytest.fixture
+def topic(request) -> str:
+    """A name for a topic or stream that no other test uses."""
+    return request.node.name.removeprefix("test_").replace("[", "-").rstrip("]").lower()[:100]

@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments, terminal: &Terminal) -> anyhow::Result<Status> {
     let configuration = arguments.configuration()?;
-    logging::start(&configuration.settings.logging, terminal)?;
+    logging::start(&configuration.settings, terminal)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let status = runtime.block_on(async {
         let interrupt = Interrupt::watch(terminal.clone())?;

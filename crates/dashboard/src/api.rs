@@ -18,11 +18,11 @@ use crate::{Dashboard, ErrorKind, ViewError, events};
 /// Rows that a query returns where the request does not say.
 const DEFAULT_ROWS: usize = 1_000;
 /// The most rows that a query may ask for: all of them are held in memory.
-const MAX_ROWS: usize = 100_000;
+pub(crate) const MAX_ROWS: usize = 100_000;
 /// Runs and dead letters that are listed where the request does not say.
 const DEFAULT_LIST: usize = 50;
 /// The most runs or dead letters that may be asked for.
-const MAX_LIST: usize = 1_000;
+pub(crate) const MAX_LIST: usize = 1_000;
 
 /// A header of a CSV reply that was cut at the limit.
 const TRUNCATED: HeaderName = HeaderName::from_static("pinflow-truncated");

@@ -12,6 +12,7 @@ mod guard;
 mod history;
 mod meter;
 mod node_view;
+pub mod openapi;
 mod page;
 mod sampler;
 pub mod snapshot;

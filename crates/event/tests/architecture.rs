@@ -57,7 +57,7 @@ fn engines_stay_in_their_stages() {
     let stages = [
         ("datafusion", ["dialect", "clean", "query"].as_slice()),
         ("deltalake", &["table", "query"]),
-        ("axum", &["gateway", "dashboard", "node"]),
+        ("axum", &["gateway", "dashboard", "node", "bench"]),
         ("sqlx", &["source"]),
     ];
     for (name, dependencies) in dependencies() {

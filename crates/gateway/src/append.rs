@@ -1,19 +1,22 @@
 //! The way into the log, shared by all dialects.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
 
 use pinflow_event::{NewRecord, Partition, TopicName};
 use pinflow_log::{Appended, EventLog, LogError, TopicConfig, TopicDescription};
 
-use crate::metrics::DialectMetrics;
+use crate::metrics::RequestMetrics;
 
-/// Appends in a task of its own: a client that disconnects drops the handler, but neither the append nor its count.
+/// Appends. A client that disconnects drops the handler, but neither the append nor its count.
 ///
 /// # Errors
 /// As [`EventLog::append`].
 pub(crate) async fn append(
     log: &Arc<dyn EventLog>,
-    metrics: &Arc<DialectMetrics>,
+    metrics: &Arc<RequestMetrics>,
     topic: TopicName,
     records: Vec<(Partition, NewRecord)>,
 ) -> Result<Vec<Appended>, LogError> {
@@ -22,14 +25,39 @@ pub(crate) async fn append(
     }
     let (log, metrics) = (Arc::clone(log), Arc::clone(metrics));
     let bytes = records.iter().map(|(_, record)| record.size()).sum();
-    let task = tokio::spawn(async move {
+    let append = async move {
+        let began = Instant::now();
         let appended = log.append(&topic, records).await?;
-        metrics.accept(appended.len(), bytes);
+        metrics.accept(appended.len(), bytes, began.elapsed());
         Ok(appended)
-    });
-    task.await.unwrap_or_else(|failure| {
-        Err(LogError::Backend { backend: "configured", reason: format!("the append did not end: {failure}") })
-    })
+    };
+    Unbroken(Some(Box::pin(append))).await
+}
+
+/// A future that goes on in a task of its own where it is dropped before its end. A task for each would cost more than all
+/// that the gateway does with a small request; clients seldom go.
+struct Unbroken<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
+
+impl<F: Future<Output: Send> + Send + 'static> Future for Unbroken<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        // Taken out meanwhile: what panics is not polled again.
+        let mut future = self.0.take().expect("a future that has ended is not polled");
+        let polled = future.as_mut().poll(context);
+        if polled.is_pending() {
+            self.0 = Some(future);
+        }
+        polled
+    }
+}
+
+impl<F: Future<Output: Send> + Send + 'static> Drop for Unbroken<F> {
+    fn drop(&mut self) {
+        if let (Some(rest), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
+            runtime.spawn(rest);
+        }
+    }
 }
 
 /// The topic; made with `config` where it is unknown and a config is given.

@@ -17,7 +17,7 @@ use crate::api_gateway::ApiGateway;
 use crate::body::{self, BodyBudget, BodyError, BodyShare, Encoding};
 use crate::kafka_rest::KafkaRest;
 use crate::kinesis_native::KinesisNative;
-use crate::metrics::DialectMetrics;
+use crate::metrics::RequestMetrics;
 use crate::path::RequestPath;
 use crate::request_id::RequestId;
 
@@ -68,8 +68,8 @@ pub(crate) struct Call {
     /// What its body takes; given back when the call is answered.
     pub(crate) body: BodyShare,
     pub(crate) backend: Arc<Backend>,
-    /// The counters of the dialect that answers.
-    pub(crate) metrics: Arc<DialectMetrics>,
+    /// What the request counts.
+    pub(crate) metrics: Arc<RequestMetrics>,
 }
 
 impl Call {

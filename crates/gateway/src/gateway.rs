@@ -16,7 +16,8 @@ use tokio::sync::Mutex;
 
 use crate::body::{BodyBudget, BodyShare};
 use crate::dialect::{Backend, Call, Dialect, dialects};
-use crate::metrics::{DialectMetrics, InFlight, MetricsSnapshot};
+use crate::exchange::Exchange;
+use crate::metrics::{DialectMetrics, MetricsSnapshot, RequestMetrics};
 use crate::path::RequestPath;
 use crate::request_id::RequestIds;
 use crate::settings::GatewaySettings;
@@ -34,6 +35,8 @@ struct Inner {
     dialects: Vec<(Box<dyn Dialect>, Arc<DialectMetrics>)>,
     request_ids: RequestIds,
     in_flight: Arc<AtomicU64>,
+    /// What a call counts into until a dialect has claimed it: nothing.
+    unclaimed: Arc<RequestMetrics>,
 }
 
 impl Gateway {
@@ -50,7 +53,8 @@ impl Gateway {
         let administration = Mutex::default();
         let backend = Arc::new(Backend { log, settings, clock, access, bodies, pages, administration });
         let dialects = dialects(&backend).into_iter().map(|dialect| (dialect, Arc::default())).collect();
-        Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default() }))
+        let unclaimed = Arc::new(RequestMetrics::new(&Arc::default()));
+        Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default(), unclaimed }))
     }
 
     /// The routes. All of them are the router's fallback, so that the node can merge its own routes (`/api`, `/dashboard`)
@@ -76,7 +80,6 @@ impl fmt::Debug for Gateway {
 
 async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
     let gateway = &*gateway.0;
-    let _in_flight = InFlight::enter(&gateway.in_flight);
     let id = gateway.request_ids.next();
     let (head, body) = request.into_parts();
     let mut call = Call {
@@ -88,17 +91,17 @@ async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
         headers: head.headers,
         body: BodyShare::of(&gateway.backend.bodies),
         backend: Arc::clone(&gateway.backend),
-        metrics: Arc::default(),
+        metrics: Arc::clone(&gateway.unclaimed),
     };
     let claimed = gateway.dialects.iter().find(|(dialect, _)| dialect.claims(&call));
     let (dialect, metrics) = claimed.expect("the last dialect claims every request");
-    metrics.request();
-    call.metrics = Arc::clone(metrics);
-    let mut response = dialect.answer(&call, body).await;
+    call.metrics = Arc::new(RequestMetrics::new(metrics));
+    let exchange = Exchange::begin(&gateway.in_flight, &call, dialect.name());
+    let mut response = dialect.answer(&call, exchange.receive(body)).await;
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    response
+    exchange.reply(response)
 }
 
 /// Who a request comes from by its headers. A dialect that knows it otherwise (by a signature) asks for that itself.

@@ -6,6 +6,8 @@ use std::time::Duration;
 use pinflow_event::TopicName;
 use pinflow_log::TopicConfig;
 
+use crate::request_log::RequestLog;
+
 /// Settings of a [`Gateway`](crate::Gateway).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewaySettings {
@@ -67,6 +69,8 @@ pub struct GatewaySettings {
     pub max_stream_duration: Duration,
     /// Where `GET /` sends who asks for HTML, as in `/dashboard`. `None` answers `{}` to everyone.
     pub home: Option<String>,
+    /// Which requests the request log has a line for.
+    pub request_log: RequestLog,
 }
 
 impl Default for GatewaySettings {
@@ -99,6 +103,7 @@ impl Default for GatewaySettings {
             max_batch_entries: 10,
             max_stream_duration: Duration::from_secs(24 * 3_600),
             home: None,
+            request_log: RequestLog::default(),
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod contract;
 mod embedded;
 mod error;
 mod memory;
+mod metrics;
 mod readers;
 mod tail;
 
@@ -15,6 +16,7 @@ pub use consumer_offsets::{CommittedOffset, ConsumerOffsets};
 pub use embedded::{Disk, EmbeddedLog, EmbeddedOptions, LocalDisk};
 pub use error::LogError;
 pub use memory::MemoryLog;
+pub use metrics::LogMetrics;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -253,6 +255,11 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// # Errors
     /// [`LogError::Poisoned`] or [`LogError::Closed`].
     fn health(&self) -> Result<(), LogError>;
+
+    /// What it has counted since it was opened. A log that counts nothing gives the default.
+    fn metrics(&self) -> LogMetrics {
+        LogMetrics::default()
+    }
 
     /// Stores what is under way and closes. Later calls fail with [`LogError::Closed`].
     ///

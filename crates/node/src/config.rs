@@ -16,6 +16,8 @@ use pinflow_query::QueryLimits;
 use pinflow_table::Upkeep;
 use pinflow_server::Limits;
 
+use crate::crash::CrashPoint;
+
 /// Everything that can be set about a node.
 #[derive(Clone, Debug)]
 pub struct NodeConfig {
@@ -57,6 +59,8 @@ pub struct NodeConfig {
     pub schedule: bool,
     /// Tasks of a run that go on side by side.
     pub parallel_tasks: usize,
+    /// Where the process dies on purpose, for tests.
+    pub crash: Option<Arc<CrashPoint>>,
 }
 
 /// How the embedded log is kept.
@@ -141,6 +145,7 @@ impl NodeConfig {
             query: QueryLimits::default(),
             schedule: true,
             parallel_tasks: 2,
+            crash: None,
         }
     }
 }

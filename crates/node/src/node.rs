@@ -77,7 +77,8 @@ impl Node {
             stages: Arc::clone(&stages),
             gateway: gateway.clone(),
             scheduler: scheduler.clone(),
-            started_ms: clock.now().as_millis(),
+            started: clock.now(),
+            closing: signals.closing.clone(),
             urls: Arc::new(Mutex::default()),
         });
         let dashboard = Dashboard::new(
@@ -133,9 +134,9 @@ impl Node {
         let listeners = Listeners::bind(&self.stages.config, &self.credentials).await?;
         let urls = listeners.urls().map(Url::to_string).collect();
         let (main, local) = (listeners.main().clone(), listeners.local().clone());
-        let log = Arc::clone(&self.stages.log);
         let closing = self.signals.closing.clone();
-        let router = server::router(&self.gateway, &self.dashboard, self.credentials.access(), log, closing.clone());
+        let view = Arc::clone(&self.view);
+        let router = server::router(&self.gateway, &self.dashboard, self.credentials.access(), view, closing.clone());
         let limits = self.stages.config.limits;
         self.serving.spawn(pinflow_server::serve(listeners.into_listeners(), router, limits, closing));
         *self.view.urls.lock().expect("nobody panics while changing the addresses") = urls;

@@ -1,6 +1,7 @@
 //! What the node serves: the dialects of the gateway, the dashboard and its API, each to who may use it.
 
 use std::io;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, Query, Request, State};
@@ -18,23 +19,27 @@ use pinflow_log::{EventLog, LogError};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::operations;
 use crate::tail::{TailFrom, tail};
+use crate::view::View;
 
 /// How a browser asks its user who it is.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"pinflow\", charset=\"UTF-8\"");
 
-/// All routes: the dashboard's and the tail's, and the gateway's as their fallback.
+/// All routes: the dashboard's, the tail's and those of operations, and the gateway's as their fallback.
 pub(crate) fn router(
     gateway: &Gateway,
     dashboard: &Dashboard,
     access: Access,
-    log: std::sync::Arc<dyn EventLog>,
+    view: Arc<View>,
     stop: CancellationToken,
 ) -> Router {
+    let log = Arc::clone(&view.stages.log);
     let tails = Router::new().route("/api/tail/{topic}", get(tail_topic)).with_state(Tails { log, stop });
-    // They show the data of all topics.
-    let own = dashboard.router().merge(tails).route_layer(middleware::from_fn_with_state(access, ask_who));
-    own.merge(gateway.router())
+    // They show the data, or the names, of all topics.
+    let own = dashboard.router().merge(tails).merge(operations::guarded(Arc::clone(&view)));
+    let own = own.route_layer(middleware::from_fn_with_state(access, ask_who));
+    own.merge(operations::open(view)).merge(gateway.router())
 }
 
 /// Lets through who may use the dashboard.
@@ -59,7 +64,7 @@ async fn ask_who(State(access): State<Access>, request: Request, next: Next) -> 
 
 #[derive(Clone)]
 struct Tails {
-    log: std::sync::Arc<dyn EventLog>,
+    log: Arc<dyn EventLog>,
     stop: CancellationToken,
 }
 

@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 use crate::check;
 use crate::clock::SystemClock;
 use crate::config::NodeConfig;
+use crate::crash::CrashingDisk;
 use crate::data_folder::DataFolder;
 use crate::error::NodeError;
 use crate::system_tables::NodeTables;
@@ -146,11 +147,15 @@ pub(crate) fn topics(pipeline: &Pipeline, lane: Lane) -> Vec<TopicName> {
 }
 
 fn open_log(config: &NodeConfig, folder: &DataFolder, clock: &Arc<dyn Clock>) -> Result<Arc<dyn EventLog>, NodeError> {
-    let options = EmbeddedOptions {
+    let mut options = EmbeddedOptions {
         segment_bytes: config.log.segment_bytes,
         max_waiting_bytes: config.log.max_waiting_bytes,
         ..EmbeddedOptions::new(folder.log())
     };
+    if let Some(point) = &config.crash {
+        tracing::error!(crash_point = %point, "this is a test: the process will abort at its crash point");
+        options.disk = Arc::new(CrashingDisk(Arc::clone(point)));
+    }
     Ok(Arc::new(EmbeddedLog::open(options, Arc::clone(clock))?))
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
@@ -10,13 +11,16 @@ use pinflow_dashboard::view::{
     TaskView,
 };
 use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
+use pinflow_event::Timestamp;
 use pinflow_gateway::Gateway;
 use pinflow_pipeline::{self as pipeline, Lane, Stream, Work};
 use pinflow_query::{Answer, QueryError};
 use pinflow_schedule::{JobRun, RunId, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::error::NodeError;
+use crate::health::{self, Part};
 use crate::stages::Stages;
 use crate::work::{difference, elapsed_of};
 use crate::{balance, settle};
@@ -29,7 +33,9 @@ pub(crate) struct View {
     pub stages: Arc<Stages>,
     pub gateway: Gateway,
     pub scheduler: Scheduler,
-    pub started_ms: i64,
+    pub started: Timestamp,
+    /// Cancelled once the node takes no more requests.
+    pub closing: CancellationToken,
     /// Where the node listens, once it does.
     pub urls: Arc<std::sync::Mutex<Vec<String>>>,
 }
@@ -42,7 +48,7 @@ impl NodeView for View {
             pipeline: pipeline.name.clone(),
             variables: pipeline.variables.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            started_at_ms: self.started_ms,
+            started_at_ms: self.started.as_millis(),
             urls: self.urls.lock().expect("nobody panics while changing the addresses").clone(),
             data_folder: self.stages.folder.root().display().to_string(),
             streams: pipeline.streams.iter().map(|stream| stream.name.clone()).collect(),
@@ -58,7 +64,7 @@ impl NodeView for View {
             ..GatewayCounters::default()
         };
         for (dialect, counts) in &metrics.dialects {
-            gateway.requests += counts.requests;
+            gateway.requests += counts.requests();
             gateway.errors.extend(counts.refused.iter().map(|(code, count)| (format!("{dialect} {code}"), *count)));
         }
         let mut health = self.health();
@@ -68,8 +74,7 @@ impl NodeView for View {
             Vec::new()
         });
         let streams = self.stages.pipeline().streams.iter().map(|stream| self.progress(stream, &balance)).collect();
-        let queries = self.stages.questions.load(Ordering::Relaxed);
-        Counters { health, gateway, balance, streams, queries }
+        Counters { health, gateway, balance, streams, queries: self.queries() }
     }
 
     async fn balance(&self) -> Result<Vec<BalanceRow>, ViewError> {
@@ -170,17 +175,23 @@ impl NodeView for View {
 }
 
 impl View {
+    /// How long the node has been running.
+    pub fn uptime(&self) -> Duration {
+        self.stages.clock.now().since(self.started)
+    }
+
+    /// The parts of the node, and whether each works.
+    pub fn parts(&self) -> Vec<Part> {
+        health::parts(&self.stages, self.closing.is_cancelled())
+    }
+
+    /// Questions answered, by jobs and by people.
+    pub fn queries(&self) -> u64 {
+        self.stages.questions.load(Ordering::Relaxed)
+    }
+
     fn health(&self) -> Health {
-        let mut reasons = Vec::new();
-        if let Err(error) = self.stages.log.health() {
-            reasons.push(error.to_string());
-        }
-        for ((lane, stream), status) in &self.stages.statuses {
-            if let Some(trouble) = status.get().trouble {
-                reasons.push(format!("the {lane} lane of `{stream}` stands still and tries again: {trouble}"));
-            }
-        }
-        reasons.extend(self.stages.archive.status().into_iter().filter_map(|part| part.last_error));
+        let reasons: Vec<String> = self.parts().into_iter().filter_map(|part| part.reason).collect();
         let state = if reasons.is_empty() { HealthState::Ok } else { HealthState::Degraded };
         Health { state, reasons }
     }

@@ -8,6 +8,7 @@ mod demo;
 mod emulate;
 mod init;
 mod lane;
+mod openapi;
 mod query;
 mod reconcile;
 mod run;
@@ -40,6 +41,8 @@ pub enum Command {
     Test(test::Test),
     Source(source::Source),
     Config(config::Config),
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApi),
     Completions(completions::Completions),
 }
 
@@ -74,6 +77,7 @@ impl Command {
             Command::Test(command) => command.run(session).await,
             Command::Source(command) => command.run(session).await,
             Command::Config(command) => command.run(session),
+            Command::OpenApi(command) => command.run(session),
             Command::Completions(command) => command.run(session),
         }
     }

@@ -2,6 +2,9 @@
 //! pipeline's variable `user_id`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pinflow_node::CrashPoint;
 
 use super::{Assignments, ConfigError, Origin, SETTINGS, did_you_mean};
 
@@ -9,6 +12,8 @@ const PREFIX: &str = "PINFLOW_";
 const VARIABLE_PREFIX: &str = "PINFLOW_VAR_";
 /// Left to the project's own tests.
 const TEST_PREFIX: &str = "PINFLOW_TEST_";
+/// Where the process is to die, as `log.sync:before:17`: no setting, since nobody but a test wants it.
+const CRASH_VARIABLE: &str = "PINFLOW_TEST_CRASH";
 
 /// What the environment says; a variable that begins with `PINFLOW_` and sets nothing is refused.
 pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Assignments, ConfigError> {
@@ -29,4 +34,10 @@ pub(super) fn read(environment: &BTreeMap<String, String>) -> Result<Assignments
         }
     }
     Ok(assignments)
+}
+
+/// Where a test wants the process to die.
+pub(super) fn crash_point(environment: &BTreeMap<String, String>) -> Result<Option<Arc<CrashPoint>>, ConfigError> {
+    let point = environment.get(CRASH_VARIABLE).map(|text| text.parse().map(Arc::new)).transpose();
+    point.map_err(|problem| ConfigError::CrashPoint { variable: CRASH_VARIABLE, problem })
 }

@@ -61,6 +61,14 @@ pub enum ConfigError {
         /// Where it was set.
         origin: Origin,
     },
+    /// The crash point that a test asks for is none.
+    #[error("{variable}: {problem}")]
+    CrashPoint {
+        /// The variable of the environment.
+        variable: &'static str,
+        /// What is wrong.
+        problem: pinflow_node::CrashPointError,
+    },
     /// The pipeline is wrong: everything that is.
     #[error("{}", .0.join("\n"))]
     Pipeline(Vec<String>),

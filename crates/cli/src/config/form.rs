@@ -236,6 +236,28 @@ pub mod optional_url {
     }
 }
 
+/// Which requests are logged: `all`, `errors` or `none`.
+pub mod request_log {
+    use pinflow_node::RequestLog;
+
+    pub fn read(text: &str) -> Result<RequestLog, String> {
+        match text {
+            "all" => Ok(RequestLog::All),
+            "errors" => Ok(RequestLog::Errors),
+            "none" => Ok(RequestLog::None),
+            _ => Err(format!("`{text}` is neither `all` nor `errors` nor `none`")),
+        }
+    }
+
+    pub fn show(value: &RequestLog) -> String {
+        match value {
+            RequestLog::All => "all".to_owned(),
+            RequestLog::Errors => "errors".to_owned(),
+            RequestLog::None => "none".to_owned(),
+        }
+    }
+}
+
 /// How log lines look: `text` or `json`.
 pub mod log_format {
     use crate::logging::LogFormat;

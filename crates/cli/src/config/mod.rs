@@ -106,6 +106,7 @@ impl Configuration {
         for assignments in [file, environment::read(&environment)?, flags] {
             configuration.assign(assignments)?;
         }
+        configuration.settings.node.crash = environment::crash_point(&environment)?;
         configuration.environment = environment;
         Ok(configuration)
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context;
-use pinflow_node::NodeConfig;
+use pinflow_node::{NodeConfig, RequestLog};
 use pinflow_pipeline::Pipeline;
 use reqwest::Certificate;
 use reqwest::header::HeaderValue;
@@ -98,6 +98,11 @@ impl Settings {
     /// The data folder.
     pub fn data(&self) -> &Path {
         &self.node.data
+    }
+
+    /// Which requests have a line in the log.
+    pub fn request_log(&self) -> RequestLog {
+        self.node.gateway.request_log
     }
 
     /// The configuration of a node that runs `pipeline`.

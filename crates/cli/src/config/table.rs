@@ -122,6 +122,7 @@ settings! {
     "gateway.max_record_bytes" size node.gateway.max_record_bytes => "The largest record: key and value";
     "gateway.max_put_records" count node.gateway.max_put_records => "The most records of one Kinesis `PutRecords` request";
     "gateway.accept_plain_json" boolean node.gateway.accept_plain_json => "Kafka REST also takes `application/json`, which the original refuses";
+    "gateway.request_log" request_log node.gateway.request_log => "Which requests have a line in the log: `all`, `errors` (those refused, wholly or in part) or `none`";
     "gateway.allowed_origin" optional_text node.gateway.allowed_origin => "The origin that browsers may post from: `*` is any, `none` is none";
     "gateway.region" text node.gateway.region => "The AWS region in the names of streams";
     "gateway.account_id" text node.gateway.account_id => "The AWS account in the names of streams";

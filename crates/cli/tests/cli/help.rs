@@ -20,6 +20,7 @@ fn help_names_every_command_and_exit_status() {
         "test",
         "source",
         "config",
+        "openapi",
         "completions",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{command} is missing in\n{help}");

@@ -18,6 +18,8 @@ use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use crate::openapi;
+
 /// A text that breaks whatever pastes it somewhere unescaped.
 pub const NASTY: &str = "<b>NEW</b> \"quoted\" </script> 🎉\r\n\r\nevent: fake";
 
@@ -211,10 +213,16 @@ pub async fn ask(request: Request<Body>) -> Reply {
 }
 
 pub async fn ask_node(node: &Arc<FakeNode>, request: Request<Body>) -> Reply {
+    let (head, body) = request.into_parts();
+    let sent = to_bytes(body, usize::MAX).await.unwrap();
+    let request = Request::from_parts(head.clone(), Body::from(sent.clone()));
     let response = respond(&dashboard(node, &CancellationToken::new()), request).await;
     let (status, headers) = (response.status(), response.headers().clone());
     let bytes = to_bytes(response.into_body(), usize::MAX).await.unwrap();
-    Reply { status, headers, body: String::from_utf8(bytes.to_vec()).unwrap() }
+    let reply = Reply { status, headers, body: String::from_utf8(bytes.to_vec()).unwrap() };
+    let content_type = head.headers.get("content-type").map(|value| value.to_str().unwrap());
+    openapi::check(head.method.as_str(), head.uri.path(), (content_type, &sent), &reply);
+    reply
 }
 
 pub async fn respond(dashboard: &Dashboard, request: Request<Body>) -> Response {

@@ -5,5 +5,6 @@
 mod api;
 mod events;
 mod fake;
+mod openapi;
 mod origin;
 mod page;

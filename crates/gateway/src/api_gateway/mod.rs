@@ -5,6 +5,7 @@
 
 mod cors;
 mod error;
+mod openapi;
 mod put_body;
 mod reply;
 mod stream_body;
@@ -28,6 +29,8 @@ use crate::kinesis::{
 };
 use error::ApiGatewayError;
 use reply::json_reply;
+
+pub(crate) use openapi::api;
 
 /// All shards that a stream may have.
 const MOST_SHARDS_DESCRIBED: i64 = 10_000;

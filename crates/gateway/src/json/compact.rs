@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
+use memchr::memchr2;
 use serde_json::value::RawValue;
 
 /// How many arrays and objects may stand inside each other: the most that `serde_json` reads back.
@@ -71,12 +72,12 @@ pub(crate) fn compact_bytes(value: &RawValue, body: &Bytes) -> Result<Bytes, Too
 /// The index after the string that opens at `start`.
 fn end_of_string(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
-    while let Some(&byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            b'\\' => at += 2,
-            _ => at += 1,
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
+        at += found;
+        if bytes[at] == b'"' {
+            return at + 1;
         }
+        at += 2;
     }
     bytes.len()
 }

@@ -4,6 +4,7 @@ mod base_url;
 mod consumer_groups;
 mod error;
 mod media_type;
+mod openapi;
 mod partitioner;
 mod v2;
 mod v3;
@@ -15,6 +16,7 @@ use axum::body::Body;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use pinflow_openapi::Api;
 use serde::Serialize;
 
 use crate::dialect::{Backend, Call, Dialect};
@@ -65,6 +67,13 @@ impl Dialect for KafkaRest {
             refusal.into_response(&call.headers)
         })
     }
+}
+
+/// The versions, as the OpenAPI document has them.
+pub(crate) fn apis() -> Vec<Api> {
+    let mut v2 = v2::api();
+    v2.schemas.extend(openapi::schemas());
+    vec![v2]
 }
 
 /// A 200 with `body` as JSON, typed as `media_type`.

@@ -35,7 +35,7 @@ use pinflow_event::{Partition, TopicName};
 use pinflow_log::{LogError, TopicChange, TopicDescription};
 
 use crate::dialect::{Backend, Call};
-use crate::metrics::DialectMetrics;
+use crate::metrics::RequestMetrics;
 
 pub(crate) use describe::DescribeStream;
 pub(crate) use error::KinesisError;
@@ -52,7 +52,7 @@ use stream::Stream;
 #[derive(Clone, Debug)]
 pub(crate) struct Kinesis {
     backend: Arc<Backend>,
-    metrics: Arc<DialectMetrics>,
+    metrics: Arc<RequestMetrics>,
     caller: Caller,
     /// Whether a record for an unknown stream makes the stream.
     creates_streams: bool,

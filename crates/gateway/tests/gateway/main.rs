@@ -13,6 +13,8 @@ mod kinesis_resharding;
 mod kinesis_subscription;
 mod kinesis_validation;
 mod load;
+mod observation;
+mod openapi;
 mod random_bodies;
 mod random_consumer_requests;
 mod reading;

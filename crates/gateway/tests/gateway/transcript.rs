@@ -25,6 +25,7 @@ use pinflow_gateway::GatewaySettings;
 
 use crate::harness::{Harness, Reply};
 use crate::kinesis_client::SIGNATURE;
+use crate::openapi;
 
 #[tokio::test]
 async fn kafka_rest_v2() {
@@ -95,6 +96,8 @@ async fn play_section(text: &str) -> Result<(), String> {
         let (name, value) = line.split_once(' ').unwrap();
         set(&mut settings, name, value);
     }
+    // The document shows the defaults.
+    let (documented, stages) = (!settings.accept_plain_json, settings.stages.clone());
     let harness = Harness::new(settings);
     assert!(!lines.is_empty(), "a section without a request");
     while !lines.is_empty() {
@@ -104,6 +107,9 @@ async fn play_section(text: &str) -> Result<(), String> {
         assert!(!request.is_empty() && !expected.is_empty(), "not a request and its reply: {lines:?}");
         let reply = harness.send(parse(&request)).await;
         compare(&expected, &reply).map_err(|why| format!("{}: {why}", request[0]))?;
+        if documented {
+            openapi::check(&request, &reply, &stages).map_err(|why| format!("{}: {why}", request[0]))?;
+        }
         compare_stored(&harness, &stored).await?;
     }
     Ok(())

@@ -12,7 +12,7 @@ use axum::http::Request;
 use axum::http::header::RETRY_AFTER;
 use axum::routing::get;
 use pinflow_event::{NewRecord, Offset, Partition, Record, Timestamp, TopicName, TopicPartition};
-use pinflow_gateway::{DialectCounts, GatewaySettings};
+use pinflow_gateway::GatewaySettings;
 use pinflow_log::{
     Appended, Bounds, ConsumerOffsets, EventLog, LogError, ReadLimit, TopicChange, TopicConfig, TopicDescription,
 };
@@ -166,8 +166,10 @@ async fn no_reply_before_the_log_has_acknowledged() {
     assert_eq!(request.await.unwrap(), 200);
     assert_eq!(harness.gateway.metrics().in_flight, 0);
     let counts = &harness.gateway.metrics().dialects["kafka_rest"];
-    let expected = DialectCounts { requests: 1, accepted_records: 2, accepted_bytes: 2, refused: BTreeMap::new() };
-    assert_eq!(*counts, expected);
+    assert_eq!(counts.replies, BTreeMap::from([(("POST", 200), 1)]));
+    assert_eq!((counts.accepted_records, counts.accepted_bytes), (2, 2));
+    assert_eq!(counts.ack_durations.count(), 1);
+    assert!(counts.refused.is_empty());
 }
 
 #[tokio::test]
@@ -188,6 +190,7 @@ async fn a_client_that_disconnects_does_not_stop_its_append() {
     drop(client);
     // The server notices that the client has gone: the request is no longer in flight.
     eventually(|| harness.gateway.metrics().in_flight == 0).await;
+    assert_eq!(harness.gateway.metrics().dialects["kafka_rest"].replies, BTreeMap::from([(("POST", 499), 1)]));
     assert_eq!(harness.gateway.metrics().accepted_records(), 0);
     log.let_through(1);
     eventually(|| harness.gateway.metrics().accepted_records() == 2).await;
@@ -292,13 +295,11 @@ async fn every_refusal_is_counted_by_its_code() {
     harness.get("/streams/s/nowhere").await;
     let metrics = harness.gateway.metrics();
     let refused = |codes: &[(&str, u64)]| codes.iter().map(|(code, times)| ((*code).to_owned(), *times)).collect();
-    let kafka_rest = DialectCounts {
-        requests: 4,
-        accepted_records: 1,
-        accepted_bytes: 1,
-        refused: refused(&[("400", 2), ("404", 1), ("50002", 1), ("50003", 1)]),
-    };
-    assert_eq!(metrics.dialects["kafka_rest"], kafka_rest);
+    let kafka_rest = &metrics.dialects["kafka_rest"];
+    let replies = BTreeMap::from([(("GET", 404), 1), (("POST", 200), 1), (("POST", 400), 2)]);
+    assert_eq!((&kafka_rest.replies, kafka_rest.requests()), (&replies, 4));
+    assert_eq!((kafka_rest.accepted_records, kafka_rest.accepted_bytes), (1, 1));
+    assert_eq!(kafka_rest.refused, refused(&[("400", 2), ("404", 1), ("50002", 1), ("50003", 1)]));
     let expected = refused(&[("MissingAuthenticationTokenException", 1), ("ResourceNotFoundException", 1)]);
     assert_eq!(metrics.dialects["api_gateway"].refused, expected);
 }

@@ -38,6 +38,11 @@ impl Backlog {
         self.waiting.fetch_add(bytes, Ordering::AcqRel);
     }
 
+    /// The bytes that wait now, and how many may.
+    pub(crate) fn level(&self) -> (usize, usize) {
+        (self.waiting.load(Ordering::Relaxed), self.limit)
+    }
+
     /// Gives room back.
     pub(crate) fn release(&self, bytes: usize) {
         self.waiting.fetch_sub(bytes, Ordering::AcqRel);

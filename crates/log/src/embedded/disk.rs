@@ -5,7 +5,7 @@
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, IoSlice, Write};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
 /// Every step by which the log changes what is on disk. The defaults do what they say; a fault or a failpoint overrides one.
@@ -15,10 +15,10 @@ pub trait Disk: Send + Sync + fmt::Debug {
     /// # Errors
     /// The operating system's.
     fn create(&self, path: &Path) -> io::Result<File> {
-        OpenOptions::new().append(true).create_new(true).open(path)
+        OpenOptions::new().write(true).create_new(true).open(path)
     }
 
-    /// Writes all of `parts` at the end of `file`, which was opened for appending.
+    /// Writes all of `parts` where `file` stands, behind what was written before.
     ///
     /// # Errors
     /// The operating system's; some of the bytes may be in the file then.
@@ -30,6 +30,21 @@ pub trait Disk: Send + Sync + fmt::Debug {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }
+        }
+        Ok(())
+    }
+
+    /// Writes zeros to the bytes from `from` to before `to`, beyond the end of `file`. Where the file stands stays.
+    ///
+    /// # Errors
+    /// The operating system's; some of the bytes may be in the file then.
+    fn make_room(&self, file: &File, _path: &Path, from: u64, to: u64) -> io::Result<()> {
+        let zeros = [0; 64 << 10];
+        let mut at = from;
+        while at < to {
+            let length = usize::try_from(to - at).unwrap_or(usize::MAX).min(zeros.len());
+            file.write_all_at(&zeros[..length], at)?;
+            at += length as u64;
         }
         Ok(())
     }

@@ -14,7 +14,8 @@ use super::options::EmbeddedOptions;
 use super::partition::Partition;
 use super::store::Store;
 use crate::{
-    Appended, Bounds, ConsumerOffsets, EventLog, LogError, ReadLimit, TopicChange, TopicConfig, TopicDescription,
+    Appended, Bounds, ConsumerOffsets, EventLog, LogError, LogMetrics, ReadLimit, TopicChange, TopicConfig,
+    TopicDescription,
 };
 
 /// A durable [`EventLog`] in a folder of this machine. Dropping it closes it, and waits for what is under way.
@@ -170,6 +171,10 @@ impl EventLog for EmbeddedLog {
 
     fn health(&self) -> Result<(), LogError> {
         self.store.health.check()
+    }
+
+    fn metrics(&self) -> LogMetrics {
+        self.store.metrics()
     }
 
     async fn close(&self) -> Result<(), LogError> {

@@ -18,6 +18,7 @@ mod backlog;
 mod batches;
 mod committer;
 mod consumer_offsets;
+mod counts;
 mod disk;
 mod durable_file;
 mod encoding;

@@ -3,6 +3,7 @@
 //! | what is found | what a crash, or something else, did | what is done |
 //! |---|---|---|
 //! | bytes behind the last whole frame | a crash in a write | they are cut off, with a warning |
+//! | zeros behind the last whole frame | a crash at any time: they are room for frames | they are cut off |
 //! | an empty segment behind an unsealed one | a crash between the new segment and the seal | the empty one is removed |
 //! | segments below `earliest` | a crash in retention | they are removed |
 //! | a damaged frame, and acknowledged records behind it | the disk, or a hand | [`LogError::Corrupt`] |
@@ -18,7 +19,7 @@ use pinflow_event::Offset;
 use super::disk::Disk;
 use super::frame::Kind;
 use super::retention;
-use super::scan::{Scan, scan};
+use super::scan::{ROOM, Scan, scan};
 use super::segment::{Segment, base_of, file_name};
 use crate::LogError;
 
@@ -129,7 +130,9 @@ fn open_active(path: &Path, base: Offset, disk: &dyn Disk) -> Result<(Segment, b
     }
     let file = OpenOptions::new().append(true).open(path).map_err(LogError::io("open", path))?;
     if let Some((bytes, why)) = torn {
-        tracing::warn!(segment = %path.display(), bytes, end = %contents.end, why, "cut off a torn tail");
+        if why != ROOM {
+            tracing::warn!(segment = %path.display(), bytes, end = %contents.end, why, "cut off a torn tail");
+        }
         disk.truncate(&file, path, contents.bytes).map_err(LogError::io("cut", path))?;
     }
     // What was found may be in the page cache alone. The next frame will say that it is durable, and so shall it be.

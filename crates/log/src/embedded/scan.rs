@@ -18,6 +18,9 @@ use crate::LogError;
 /// Bytes that are read at once.
 const WINDOW_BYTES: usize = 1 << 20;
 
+/// Why zeros are no frame: frames were to be written there (see `writer`).
+pub(crate) const ROOM: &str = "there is room for frames";
+
 /// What a segment file holds.
 #[derive(Debug)]
 pub(crate) struct Scan {
@@ -25,7 +28,7 @@ pub(crate) struct Scan {
     pub(crate) contents: Contents,
     /// The kind of the last whole frame.
     pub(crate) last: Option<Kind>,
-    /// Bytes behind the last whole frame, and why they are no frame.
+    /// Bytes behind the last whole frame, and why they are no frame. Zeros alone are [`ROOM`].
     pub(crate) torn: Option<(u64, &'static str)>,
 }
 
@@ -48,7 +51,8 @@ pub(crate) fn scan(path: &Path, base: Offset) -> Result<Scan, LogError> {
                 if is_acknowledged_behind(&file, path, at + 1, found.contents.end)? {
                     return Err(LogError::corrupt(path, at, format!("{why}, and acknowledged records follow it")));
                 }
-                found.torn = Some((length - at, why));
+                let room = is_zero(&file, at).map_err(LogError::io("read", path))?;
+                found.torn = Some((length - at, if room { ROOM } else { why }));
                 break;
             }
         };
@@ -105,6 +109,21 @@ fn is_acknowledged_behind(file: &File, path: &Path, from: u64, offset: Offset) -
             }
         }
         start += last_header as u64 + 1;
+    }
+}
+
+/// Whether nothing but zeros is there from byte `start` on.
+fn is_zero(file: &File, mut start: u64) -> std::io::Result<bool> {
+    let mut window = vec![0; WINDOW_BYTES];
+    loop {
+        let filled = fill(file, &mut window, start)?;
+        if window[..filled].iter().any(|byte| *byte != 0) {
+            return Ok(false);
+        }
+        if filled < window.len() {
+            return Ok(true);
+        }
+        start += filled as u64;
     }
 }
 

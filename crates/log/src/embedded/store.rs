@@ -12,6 +12,7 @@ use tokio::sync::oneshot;
 use super::backlog::Backlog;
 use super::batches::{Batches, Plan};
 use super::committer::Committer;
+use super::counts::CommitCounts;
 use super::frame::Frame;
 use super::groups::Groups;
 use super::health::Health;
@@ -20,7 +21,7 @@ use super::partition::Partition;
 use super::queue::{Queue, Room, Submission};
 use super::topic::Topic;
 use super::topic_folder::TopicFolder;
-use crate::{Appended, LogError, TopicConfig, TopicDescription};
+use crate::{Appended, LogError, LogMetrics, TopicConfig, TopicDescription};
 
 const LOCK_FILE: &str = "~lock";
 
@@ -31,6 +32,7 @@ pub(crate) struct Store {
     clock: Arc<dyn Clock>,
     pub(crate) health: Arc<Health>,
     backlog: Arc<Backlog>,
+    counts: Arc<CommitCounts>,
     /// One a committer.
     queues: Vec<Arc<Queue>>,
     pub(super) topics: RwLock<BTreeMap<TopicName, Arc<Topic>>>,
@@ -67,16 +69,18 @@ impl Store {
         let groups = Groups::open(&options.folder, &options.disk)?;
         let newest_topic_id = topics.values().map(|topic| topic.id).chain(groups.newest_topic_id()).max();
         let health = Arc::new(Health::default());
+        let counts = Arc::default();
         let queues: Vec<Arc<Queue>> = (0..options.committers.max(1)).map(|_| Arc::default()).collect();
         let administration = Administration {
             next_partition_id,
             newest_topic_id: newest_topic_id.unwrap_or(0),
             next_folder_number: 0,
-            committers: start_committers(&queues, &health, &options)?,
+            committers: start_committers(&queues, &health, &counts, &options)?,
             lock: Some(lock),
         };
         Ok(Self {
             backlog: Arc::new(Backlog::new(options.max_waiting_bytes)),
+            counts,
             options,
             clock,
             health,
@@ -232,6 +236,17 @@ impl Store {
         marked
     }
 
+    /// What is counted, and what waits now.
+    pub(crate) fn metrics(&self) -> LogMetrics {
+        let (waiting, limit) = self.backlog.level();
+        LogMetrics {
+            sync_durations: self.counts.sync_durations.snapshot(),
+            group_sizes: self.counts.group_sizes.snapshot(),
+            waiting_bytes: waiting as u64,
+            waiting_bytes_limit: limit as u64,
+        }
+    }
+
     pub(super) fn folder(&self) -> TopicFolder<'_> {
         TopicFolder { root: &self.options.folder, disk: &self.options.disk }
     }
@@ -273,10 +288,12 @@ fn lock(folder: &Path) -> Result<File, LogError> {
 fn start_committers(
     queues: &[Arc<Queue>],
     health: &Arc<Health>,
+    counts: &Arc<CommitCounts>,
     options: &EmbeddedOptions,
 ) -> Result<Vec<JoinHandle<()>>, LogError> {
     let start = |(number, queue): (usize, &Arc<Queue>)| {
-        let committer = Committer::new(Arc::clone(queue), Arc::clone(health), options.segment_bytes);
+        let committer =
+            Committer::new(Arc::clone(queue), Arc::clone(health), Arc::clone(counts), options.segment_bytes);
         let thread = thread::Builder::new().name(format!("log-committer-{number}"));
         thread.spawn(move || committer.run()).map_err(LogError::io("start a committer for", &options.folder))
     };

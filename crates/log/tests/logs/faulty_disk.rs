@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, IoSlice, Write};
+use std::io::{self, ErrorKind, IoSlice, Seek, Write};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex};
@@ -34,8 +35,34 @@ struct State {
     /// The kind of step that fails, once, and how.
     fault: Option<(&'static str, ErrorKind)>,
     syncs_held: bool,
-    /// Where each file was written last, and how many bytes of it are synced, by inode.
-    files: HashMap<u64, (PathBuf, u64)>,
+    /// What is known of the files that were written, by inode.
+    files: HashMap<u64, Written>,
+}
+
+/// A file that was written.
+#[derive(Debug, Default)]
+struct Written {
+    path: PathBuf,
+    /// Its length when it was synced last.
+    synced: u64,
+    /// Bytes that were written since.
+    unsynced: Option<Range<u64>>,
+}
+
+impl Written {
+    fn lose(&self, file: &File, unsynced: Unsynced) {
+        let length = file.metadata().unwrap().len();
+        let written = self.unsynced.clone().map_or(0..0, |written| written.start..written.end.min(length));
+        let zero = |bytes: u64| file.write_all_at(&vec![0; bytes as usize], written.start).unwrap();
+        match unsynced {
+            Unsynced::Kept => {}
+            Unsynced::Lost => {
+                zero(written.end - written.start);
+                file.set_len(self.synced).unwrap();
+            }
+            Unsynced::HolesFirst => zero((written.end - written.start).div_ceil(2)),
+        }
+    }
 }
 
 impl FaultyDisk {
@@ -85,20 +112,11 @@ impl FaultyDisk {
 
     /// Does to the files what a power cut does, once nobody has them open.
     pub fn settle(&self, unsynced: Unsynced) {
-        for (inode, (path, synced)) in &self.state.lock().unwrap().files {
-            let Ok(file) = OpenOptions::new().write(true).open(path) else { continue };
-            let metadata = file.metadata().unwrap();
-            if metadata.ino() != *inode {
-                continue; // Another file took its name.
-            }
-            let length = metadata.len();
-            match unsynced {
-                Unsynced::Kept => {}
-                Unsynced::Lost => file.set_len(*synced).unwrap(),
-                Unsynced::HolesFirst => {
-                    let hole = (length - synced).div_ceil(2);
-                    file.write_all_at(&vec![0; hole as usize], *synced).unwrap();
-                }
+        for (inode, written) in &self.state.lock().unwrap().files {
+            let Ok(file) = OpenOptions::new().write(true).open(&written.path) else { continue };
+            // Another file may have taken its name.
+            if file.metadata().unwrap().ino() == *inode {
+                written.lose(&file, unsynced);
             }
         }
     }
@@ -120,11 +138,25 @@ impl FaultyDisk {
         }
     }
 
-    fn note(&self, file: &File, path: &Path, synced: Option<u64>) {
+    /// All of the file is on disk.
+    fn note_sync(&self, file: &File, path: &Path) {
+        let metadata = file.metadata().unwrap();
+        let written = Written { path: path.to_owned(), synced: metadata.len(), unsynced: None };
+        self.state.lock().unwrap().files.insert(metadata.ino(), written);
+    }
+
+    /// So many bytes are written where the file stands.
+    fn note_write(&self, mut file: &File, path: &Path, bytes: usize) {
         let inode = file.metadata().unwrap().ino();
+        if !self.state.lock().unwrap().files.contains_key(&inode) {
+            // It was there when the log was opened, and recovery synced it.
+            self.note_sync(file, path);
+        }
+        let start = file.stream_position().unwrap();
         let mut state = self.state.lock().unwrap();
-        let noted = state.files.entry(inode).or_default();
-        *noted = (path.to_owned(), synced.unwrap_or(noted.1));
+        let noted = state.files.get_mut(&inode).unwrap();
+        let first = noted.unsynced.as_ref().map_or(start, |unsynced| unsynced.start);
+        noted.unsynced = Some(first..start + bytes as u64);
     }
 }
 
@@ -133,16 +165,12 @@ impl Disk for FaultyDisk {
         self.step("create", path)?;
         let file = LocalDisk.create(path)?;
         // The inode of a file that was removed may come again.
-        self.note(&file, path, Some(0));
+        self.note_sync(&file, path);
         Ok(file)
     }
 
     fn append(&self, file: &File, path: &Path, parts: &mut [IoSlice<'_>]) -> io::Result<()> {
-        if !self.state.lock().unwrap().files.contains_key(&file.metadata()?.ino()) {
-            // It was there when the log was opened, and recovery synced it.
-            self.note(file, path, Some(file.metadata()?.len()));
-        }
-        self.note(file, path, None);
+        self.note_write(file, path, parts.iter().map(|part| part.len()).sum());
         if let Err(error) = self.step("append", path) {
             // Part of the bytes got there before it failed.
             let bytes: Vec<u8> = parts.iter().flat_map(|part| part.iter().copied()).collect();
@@ -153,12 +181,21 @@ impl Disk for FaultyDisk {
         LocalDisk.append(file, path, parts)
     }
 
+    fn make_room(&self, file: &File, path: &Path, from: u64, to: u64) -> io::Result<()> {
+        if let Err(error) = self.step("make_room", path) {
+            // Part of the room got there before it failed.
+            LocalDisk.make_room(file, path, from, from + (to - from) / 2)?;
+            return Err(error);
+        }
+        LocalDisk.make_room(file, path, from, to)
+    }
+
     fn sync(&self, file: &File, path: &Path) -> io::Result<()> {
         let state = self.state.lock().unwrap();
         drop(self.released.wait_while(state, |state| state.syncs_held).unwrap());
         self.step("sync", path)?;
         // No real sync: what counts is what `settle` leaves.
-        self.note(file, path, Some(file.metadata()?.len()));
+        self.note_sync(file, path);
         Ok(())
     }
 
@@ -178,7 +215,7 @@ impl Disk for FaultyDisk {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.step("rename", from)?;
-        for (path, _) in self.state.lock().unwrap().files.values_mut() {
+        for Written { path, .. } in self.state.lock().unwrap().files.values_mut() {
             if let Ok(rest) = path.strip_prefix(from) {
                 *path = if rest.as_os_str().is_empty() { to.to_owned() } else { to.join(rest) };
             }

@@ -3,6 +3,7 @@
 
 mod altering;
 mod contract;
+mod counting;
 mod crashes;
 mod damage;
 mod faults;
@@ -10,3 +11,4 @@ mod faulty_disk;
 mod groups;
 mod harness;
 mod restarts;
+mod room;

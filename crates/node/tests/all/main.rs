@@ -4,6 +4,7 @@
 
 mod dead_letters;
 mod golden;
+mod observation;
 mod other_pipeline;
 mod restart;
 mod support;

@@ -1,6 +1,7 @@
 //! Version 2 of the API: produce, metadata and consumers.
 
 mod consumers;
+mod openapi;
 mod produce;
 mod produce_request;
 mod topics;
@@ -15,6 +16,8 @@ use super::KafkaRest;
 use super::error::KafkaRestError;
 use super::media_type;
 use crate::dialect::Call;
+
+pub(super) use openapi::api;
 
 /// What a path of this API stands for. Names in it are unchecked.
 enum Resource {

@@ -23,7 +23,7 @@ use super::error::V3Error;
 use crate::append;
 use crate::dialect::{Backend, Call};
 use crate::kafka_rest::partitioner::StickyPartitioner;
-use crate::metrics::DialectMetrics;
+use crate::metrics::RequestMetrics;
 use failure::RecordFailure;
 use places::Places;
 use record::{Embedded, ProduceRecord};
@@ -40,7 +40,7 @@ type Outcome = Result<Produced, RecordFailure>;
 #[derive(Debug)]
 struct Producer {
     backend: Arc<Backend>,
-    metrics: Arc<DialectMetrics>,
+    metrics: Arc<RequestMetrics>,
     sticky: Arc<StickyPartitioner>,
     /// As the request has it: replies repeat it, and nothing checks it.
     cluster: String,

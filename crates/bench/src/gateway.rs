@@ -1,0 +1,113 @@
+//! The rounds: every contestant in turn, again and again, so that whatever else the machine does hits all of them alike.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use crate::contestant::{Contestant, Kind};
+use crate::disk;
+use crate::kinesalite;
+use crate::load::{Load, Outcome, Rate};
+use crate::report::{Report, median};
+use crate::requests::{self, Request};
+
+const CONNECTIONS: usize = 64;
+/// Requests of many records are few megabytes under way even so.
+const BULK_CONNECTIONS: usize = 8;
+const BULK_RECORDS: usize = 500;
+/// Block sizes in which the bound of the disk is looked for.
+const BLOCKS: [usize; 3] = [256 << 10, 1 << 20, 4 << 20];
+
+/// How the benchmark is run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// This crate's binary, to start servers with.
+    pub program: PathBuf,
+    /// Where the log and the disk's bound are written; its contents are removed.
+    pub folder: PathBuf,
+    /// How often each contestant is measured.
+    pub rounds: usize,
+    /// How long each time.
+    pub window: Duration,
+    /// Where kinesalite is, or is installed; `None` does without it.
+    pub kinesalite: Option<PathBuf>,
+}
+
+/// Measures everything and says what came out.
+///
+/// # Errors
+/// A contestant that fails, and one whose log does not hold exactly what it acknowledged.
+pub fn run(plan: &Plan) -> anyhow::Result<Report> {
+    let folder = plan.folder.join("pinflow-bench");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make `{}`", folder.display()))?;
+    let file_system = disk::file_system(&folder)?;
+    ensure!(
+        file_system != "tmpfs",
+        "`{}` is in memory: a sync means nothing there; take another folder",
+        folder.display()
+    );
+    let measured = measure(plan, &folder, file_system);
+    fs::remove_dir_all(&folder)?;
+    measured
+}
+
+fn measure(plan: &Plan, folder: &Path, file_system: String) -> anyhow::Result<Report> {
+    let bare = Contestant::start(&plan.program, Kind::Bare, folder)?;
+    let gateway = Contestant::start(&plan.program, Kind::Gateway, &folder.join("log"))?;
+    let peer = plan.kinesalite.as_deref().map(kinesalite::start).transpose()?;
+    let (single, bulk) = (requests::kafka(1), requests::kafka(BULK_RECORDS));
+    let (native, put) = put_requests(&gateway)?;
+    let mut bound_bytes: Vec<u8> = bulk.iter().flat_map(|request| request.bytes.iter().copied()).collect();
+    while bound_bytes.len() < BLOCKS[BLOCKS.len() - 1] {
+        bound_bytes.extend_from_within(..);
+    }
+    let mut report = Report { file_system, native, ..Report::default() };
+    let mut acknowledged = gateway.records()?;
+    for _ in 0..plan.rounds {
+        let mut load = |contestant: &Contestant, requests: &[Request], connections, rate| -> anyhow::Result<Outcome> {
+            let (address, warm_up) = (contestant.address, plan.window / 5);
+            let outcome = Load { address, requests, connections, rate, warm_up, window: plan.window }.run()?;
+            ensure!(outcome.refused == 0, "{} requests were refused", outcome.refused);
+            if contestant.address == gateway.address {
+                acknowledged += outcome.acknowledged;
+            }
+            Ok(outcome)
+        };
+        report.bare.push(load(&bare, &single, CONNECTIONS, Rate::Closed)?);
+        report.single.push(load(&gateway, &single, CONNECTIONS, Rate::Closed)?);
+        let half = Rate::Open(median(&report.single, |outcome| outcome.requests_per_second) / 2.0);
+        report.half_load.push(load(&gateway, &single, CONNECTIONS, half)?);
+        let bounds = BLOCKS.map(|block| disk::write_and_sync(folder, &bound_bytes, block, plan.window / 2));
+        report.disk.push(bounds.into_iter().collect::<Result<Vec<f64>, _>>()?);
+        report.bare_bulk.push(load(&bare, &bulk, BULK_CONNECTIONS, Rate::Closed)?);
+        report.bulk.push(load(&gateway, &bulk, BULK_CONNECTIONS, Rate::Closed)?);
+        if let Some(peer) = &peer {
+            report.peer.push(load(peer, &requests::kinesis(), CONNECTIONS, Rate::Closed)?);
+            report.put.push(load(&gateway, &put, CONNECTIONS, Rate::Closed)?);
+        }
+    }
+    report.blocks = BLOCKS.to_vec();
+    report.memory = gateway.process.peak_memory()?;
+    let stored = gateway.records()?;
+    ensure!(stored == acknowledged, "{acknowledged} records were acknowledged, {stored} are in the log");
+    report.records = stored;
+    Ok(report)
+}
+
+/// PutRecord as Kinesis clients send it, where the gateway takes that; else as clients of the API Gateway do.
+fn put_requests(gateway: &Contestant) -> anyhow::Result<(bool, Vec<Request>)> {
+    let one = |requests: &[Request]| {
+        let (address, window) = (gateway.address, Duration::ZERO);
+        let warm_up = Duration::from_millis(1);
+        Load { address, requests, connections: 1, rate: Rate::Closed, warm_up, window }.run()
+    };
+    let native = requests::kinesis();
+    if one(&native)?.refused == 0 {
+        return Ok((true, native));
+    }
+    let put = requests::kinesis_over_api_gateway();
+    ensure!(one(&put)?.refused == 0, "the gateway refuses PutRecord");
+    Ok((false, put))
+}

@@ -1,0 +1,41 @@
+//! The events that the clients send: each is different, and its bytes follow from who it is.
+
+use std::fmt;
+
+use serde_json::Value;
+
+/// The event `index` of a sender's request; in this order they have to be in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EventId {
+    pub sender: u32,
+    pub request: u32,
+    pub index: u32,
+}
+
+impl EventId {
+    /// The JSON text that is sent, and that has to be stored.
+    pub fn json(self) -> String {
+        let padding = "x".repeat(((self.request * 37 + self.index * 101) % 500) as usize);
+        format!(r#"{{"id":"{self}","padding":"{padding}"}}"#)
+    }
+
+    /// Reads a stored event; `None` unless it is, byte for byte, one that is sent.
+    pub fn of_json(text: &str) -> Option<Self> {
+        let event: Value = serde_json::from_str(text).ok()?;
+        let id = Self::of_text(event["id"].as_str()?)?;
+        (id.json() == text).then_some(id)
+    }
+
+    /// Reads what [`EventId`] prints.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let mut numbers = text.split('-').map(|number| number.parse().ok());
+        let id = Self { sender: numbers.next()??, request: numbers.next()??, index: numbers.next()?? };
+        numbers.next().is_none().then_some(id)
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}-{}-{}", self.sender, self.request, self.index)
+    }
+}

@@ -1,0 +1,156 @@
+//! Rounds of one data folder: start, load, a sudden end, restart, check.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pinflow_node::CRASH_STEPS;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::clients::Clients;
+use crate::ledger::Ledger;
+use crate::program::Program;
+use crate::topics::Topics;
+
+const SIGABRT: i32 = 6;
+const SIGKILL: i32 = 9;
+/// A crash point that is not reached by then is given up for a kill.
+const LONGEST_ROUND: Duration = Duration::from_secs(2);
+
+const SETTINGS: &str = "
+data: data
+pipeline: pipeline
+schedule: false
+log: { segment_bytes: 16KiB }
+topics: { partitions: 3 }
+gateway: { default_partitions: 3, default_shards: 3 }
+archive: { flush_interval: 100ms }
+stream: { interval: 50ms }
+";
+const PIPELINE: &str = "
+name: crash
+streams:
+  event:
+    batch: { topic: crash.event }
+    stream: { topic: crash-live.event }
+    schema: { id: { type: string, required: true } }
+    clean: event.sql
+jobs:
+  daily: { tasks: [{ clean: event }] }
+";
+
+/// How a round ends.
+enum End {
+    /// SIGKILL so long after the node listens.
+    Kill(Duration),
+    /// SIGKILL so long after its start, whether it listens or not.
+    KillAtStart(Duration),
+    /// At a crash point.
+    CrashPoint(String),
+}
+
+/// A data folder, those who fill it, and what they know.
+pub struct Rounds {
+    pub folder: PathBuf,
+    pub ledger: Arc<Ledger>,
+    pub topics: Topics,
+    clients: Clients,
+    chance: ChaCha8Rng,
+    /// Rounds that ended at their crash point.
+    pub crashed: u32,
+}
+
+impl Rounds {
+    pub fn new(folder: PathBuf, seed: u64) -> Self {
+        std::fs::create_dir_all(folder.join("pipeline")).unwrap();
+        std::fs::write(folder.join("pinflow.yaml"), SETTINGS).unwrap();
+        std::fs::write(folder.join("pipeline/pipeline.yaml"), PIPELINE).unwrap();
+        std::fs::write(folder.join("pipeline/event.sql"), "SELECT id FROM input").unwrap();
+        let ledger = Arc::new(Ledger::default());
+        Self {
+            folder,
+            topics: Topics::new(Arc::clone(&ledger)),
+            clients: Clients::new(Arc::clone(&ledger), seed),
+            ledger,
+            chance: ChaCha8Rng::seed_from_u64(seed),
+            crashed: 0,
+        }
+    }
+
+    /// One sudden end. The node that follows finds all that was acknowledged before its own clients begin.
+    pub async fn round(&mut self, round: u32) {
+        let end = self.draw_end(round);
+        let point = match &end {
+            End::CrashPoint(point) => Some(point.as_str()),
+            _ => None,
+        };
+        let mut program = Program::serve(&self.folder, "", point);
+        if let End::KillAtStart(after) = end {
+            tokio::time::sleep(after).await;
+            let status = program.kill();
+            assert_eq!(status.signal(), Some(SIGKILL), "it ended by itself: {}", program.said());
+            return;
+        }
+        let Some(url) = program.ready() else {
+            // It died at its start.
+            let status = program.kill();
+            self.note(&program, status, point);
+            return;
+        };
+        self.topics.check(&url).await;
+        let clients = self.clients.start(&url, round);
+        let time = match end {
+            End::Kill(time) => time,
+            _ => LONGEST_ROUND,
+        };
+        let deadline = Instant::now() + time;
+        while program.ended().is_none() && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let status = program.kill();
+        clients.stop().await;
+        self.note(&program, status, point);
+        assert_eq!(self.ledger.complaints(), Vec::<String>::new(), "round {round}: {}", program.said());
+    }
+
+    fn draw_end(&mut self, round: u32) -> End {
+        let milliseconds = |most: u64, chance: &mut ChaCha8Rng| Duration::from_millis(chance.random_range(0..most));
+        match round % 4 {
+            0 | 2 => End::CrashPoint(self.draw_crash_point()),
+            1 => End::Kill(milliseconds(1_500, &mut self.chance)),
+            _ if round % 8 == 3 => End::KillAtStart(milliseconds(600, &mut self.chance)),
+            _ => End::Kill(milliseconds(300, &mut self.chance)),
+        }
+    }
+
+    fn draw_crash_point(&mut self) -> String {
+        // Writes and syncs, where an acknowledgement hangs on the order of things, come more often.
+        let often = ["log.write", "log.sync", "log.create", "log.sync_folder"];
+        let step = match self.chance.random_range(0..2) {
+            0 => often[self.chance.random_range(0..often.len())],
+            _ => CRASH_STEPS[self.chance.random_range(0..CRASH_STEPS.len())],
+        };
+        let (moments, most): (&[&str], u32) = match step {
+            "log.write" => (&["before", "half", "after"], 400),
+            "log.sync" => (&["before", "after"], 400),
+            "log.create" | "log.sync_folder" => (&["before", "after"], 80),
+            _ => (&["before", "after"], 4),
+        };
+        let moment = moments[self.chance.random_range(0..moments.len())];
+        format!("{step}:{moment}:{}", self.chance.random_range(1..=most))
+    }
+
+    /// It died where it was to die, by a crash point or by us, and of nothing else.
+    fn note(&mut self, program: &Program, status: ExitStatus, point: Option<&str>) {
+        let said = program.said();
+        match (status.signal(), point) {
+            (Some(SIGABRT), Some(point)) if said.contains("aborts now") && said.contains(point) => self.crashed += 1,
+            (Some(SIGKILL), None) => {}
+            (Some(SIGKILL), Some(point)) => assert!(said.contains(point), "it did not say that it may crash: {said}"),
+            _ => panic!("it ended with {status} at {point:?}: {said}"),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The router and the OpenAPI document say the same.
+
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
+use axum::body::Body;
+use axum::http::Request;
+use pinflow_gateway::{GatewaySettings, openapi};
+use pinflow_openapi::{Document, Exchange};
+
+use crate::harness::{Harness, Reply};
+
+static DOCUMENT: LazyLock<Document> = LazyLock::new(openapi::document);
+
+/// Holds an exchange of a transcript to the document.
+pub fn check(request: &[&str], reply: &Reply, stages: &[String]) -> Result<(), String> {
+    let (method, uri) = request[0].split_once(' ').unwrap();
+    let path = uri.split('?').next().unwrap();
+    let head = request.iter().position(|line| line.is_empty()).unwrap_or(request.len());
+    let headers = request[1..head].iter().filter_map(|line| line.split_once(": "));
+    let content_type =
+        headers.filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).map(|(_, value)| value).next();
+    let body = request.get(head + 1..).unwrap_or_default().join("\n");
+    let exchange = Exchange {
+        method,
+        path: without_stage(path, stages),
+        request: (content_type, body.as_bytes()),
+        status: reply.status.as_u16(),
+        reply: (reply.headers.get("content-type").and_then(|value| value.to_str().ok()), reply.body.as_bytes()),
+    };
+    if method == "OPTIONS" || is_unrouted(reply) {
+        return Ok(());
+    }
+    DOCUMENT.check(&exchange)
+}
+
+fn without_stage<'a>(path: &'a str, stages: &[String]) -> &'a str {
+    let rest = path.trim_start_matches('/');
+    let staged = rest.split_once('/').filter(|(stage, _)| stages.iter().any(|s| s == stage));
+    staged.map_or(path, |(_, rest)| rest)
+}
+
+/// Whether the reply says that there is no such path, or no such method on it, in the words of any dialect.
+fn is_unrouted(reply: &Reply) -> bool {
+    match reply.status.as_u16() {
+        405 => true,
+        404 => reply.body.contains(r#""error_code":404,"#),
+        403 => reply.body.contains("Missing Authentication Token"),
+        _ => false,
+    }
+}
+
+#[test]
+fn the_document_holds_together() {
+    assert_eq!(DOCUMENT.problems(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn every_path_has_the_documented_methods_and_no_others() {
+    let harness = Harness::new(GatewaySettings::default());
+    let documented: BTreeSet<(String, &str)> = DOCUMENT.operations().collect();
+    let paths: BTreeSet<&str> = documented.iter().map(|(_, path)| *path).collect();
+    assert!(paths.len() > 10);
+    for path in paths {
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+            let request = Request::builder().method(method).uri(filled(path));
+            let reply = harness.send(request.body(Body::empty()).unwrap()).await;
+            let routed = !is_unrouted(&reply);
+            let wanted = documented.contains(&(method.to_owned(), path));
+            assert_eq!(routed, wanted, "{method} {path}: {} {}", reply.status, reply.body);
+        }
+    }
+}
+
+/// A path with something in the place of its parameters.
+fn filled(template: &str) -> String {
+    let fill = |segment: &str| if segment.starts_with('{') { "0".to_owned() } else { segment.to_owned() };
+    template.split('/').map(fill).collect::<Vec<_>>().join("/")
+}
