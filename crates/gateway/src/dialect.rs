@@ -45,6 +45,8 @@ pub(crate) struct Backend {
     pub(crate) log: Arc<dyn EventLog>,
     pub(crate) settings: GatewaySettings,
     pub(crate) clock: Arc<dyn Clock>,
+    /// What the pages of records may take that are being read and written.
+    pub(crate) pages: BodyBudget,
     /// Held while what is kept of a topic is read, changed and written, so that no change is lost.
     pub(crate) administration: Mutex<()>,
     /// Who may use the gateway.

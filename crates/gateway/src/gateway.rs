@@ -49,8 +49,9 @@ impl Gateway {
     pub fn guarded(log: Arc<dyn EventLog>, settings: GatewaySettings, clock: Arc<dyn Clock>, access: Access) -> Self {
         let request_ids = RequestIds::new(clock.now());
         let bodies = BodyBudget::new(settings.max_body_bytes_at_once);
+        let pages = BodyBudget::new(settings.max_body_bytes_at_once);
         let administration = Mutex::default();
-        let backend = Arc::new(Backend { log, settings, clock, access, bodies, administration });
+        let backend = Arc::new(Backend { log, settings, clock, access, bodies, pages, administration });
         let dialects = dialects(&backend).into_iter().map(|dialect| (dialect, Arc::default())).collect();
         let unclaimed = Arc::new(RequestMetrics::new(&Arc::default()));
         Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default(), unclaimed }))

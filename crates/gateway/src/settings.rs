@@ -34,7 +34,8 @@ pub struct GatewaySettings {
     pub stages: Vec<String>,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
-    /// Bytes of memory that the bodies of all requests may take together, with what their records take while they are read.
+    /// Bytes of memory that the bodies of all requests may take together, with what their records take while they are read. So
+    /// many once more may be taken by the pages of records that Kinesis clients read.
     pub max_body_bytes_at_once: usize,
     /// The largest record, bytes of key and value. It must not exceed what the log takes.
     pub max_record_bytes: usize,

@@ -52,6 +52,20 @@ impl DataFolder {
         }
     }
 
+    /// The id of the cluster that the data is of: `fresh` where the folder has none yet, and from then on.
+    pub fn cluster_id(&self, fresh: String) -> Result<String, NodeError> {
+        let (path, temporary) = (self.root.join("cluster.id"), self.root.join("cluster.id.new"));
+        match fs::read_to_string(&path) {
+            Ok(id) => Ok(id.trim_end().to_owned()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::write(&temporary, &fresh).map_err(failed("write", &temporary))?;
+                fs::rename(&temporary, &path).map_err(failed("write", &path))?;
+                Ok(fresh)
+            }
+            Err(error) => Err(failed("read", &path)(error)),
+        }
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -109,6 +123,16 @@ fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> NodeEr
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn a_cluster_keeps_its_id() {
+        let data = tempfile::tempdir().unwrap();
+        let folder = DataFolder::take(data.path()).unwrap();
+        assert_eq!(folder.cluster_id("first".to_owned()).unwrap(), "first");
+        drop(folder);
+        let folder = DataFolder::take(data.path()).unwrap();
+        assert_eq!(folder.cluster_id("second".to_owned()).unwrap(), "first");
+    }
 
     #[test]
     fn one_process_has_the_folder_and_tells_where_it_listens() {

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::Stream;
 use pinflow_dashboard::{Dashboard, NodeView};
 use pinflow_event::TopicName;
@@ -16,7 +18,7 @@ use crate::config::NodeConfig;
 use crate::credentials::Credentials;
 use crate::error::NodeError;
 use crate::listeners::Listeners;
-use crate::stages::{Stages, topics};
+use crate::stages::{Stages, secret, topics};
 use crate::tail::{TailFrom, TailRecord};
 use crate::view::View;
 use crate::work::Worker;
@@ -71,6 +73,7 @@ impl Node {
         let mut settings = stages.config.gateway.clone();
         let pipeline_topics = Lane::ALL.into_iter().flat_map(|lane| topics(stages.pipeline(), lane));
         settings.kept_topics.extend(pipeline_topics);
+        settings.cluster_id = stages.folder.cluster_id(new_cluster_id())?;
         let access = credentials.access();
         let gateway = Gateway::guarded(Arc::clone(&stages.log), settings, Arc::clone(&clock), access);
         let view = Arc::new(View {
@@ -236,4 +239,10 @@ async fn enforce_retention(stages: Arc<Stages>, stop: CancellationToken) {
             Err(error) => tracing::warn!(%error, "retention failed"),
         }
     }
+}
+
+/// An id as Kafka makes them: 16 random bytes as 22 characters.
+fn new_cluster_id() -> String {
+    let (high, low) = secret();
+    URL_SAFE_NO_PAD.encode([high.to_be_bytes(), low.to_be_bytes()].concat())
 }

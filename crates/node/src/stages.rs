@@ -192,6 +192,6 @@ async fn read_positions(log: &dyn EventLog, writer: &mut LaneWriter) -> Result<(
 }
 
 /// A secret for the key hashes, from the randomness that the standard library seeds its own hash maps with.
-fn secret() -> (u64, u64) {
+pub(crate) fn secret() -> (u64, u64) {
     (RandomState::new().hash_one(1), RandomState::new().hash_one(2))
 }

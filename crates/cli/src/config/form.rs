@@ -130,6 +130,19 @@ pub mod optional_text {
     }
 }
 
+/// A topic's name, or `none`.
+pub mod optional_topic {
+    use pinflow_event::TopicName;
+
+    pub fn read(text: &str) -> Result<Option<TopicName>, String> {
+        if text == "none" { Ok(None) } else { TopicName::new(text).map(Some).map_err(|error| error.to_string()) }
+    }
+
+    pub fn show(value: &Option<TopicName>) -> String {
+        value.as_ref().map_or("none".to_owned(), TopicName::to_string)
+    }
+}
+
 /// Texts with commas between them; `none` is none.
 pub mod list {
     pub fn read(text: &str) -> Result<Vec<String>, String> {

@@ -116,6 +116,14 @@ settings! {
     "gateway.max_shards" count node.gateway.max_shards => "The most shards that a stream may be created with";
     "gateway.retention_age" optional_duration node.gateway.retention_age => "How long topics that clients made keep their records";
     "gateway.retention_bytes" optional_size node.gateway.retention_bytes => "How many bytes a partition of such a topic keeps";
+    "gateway.stream_retention_age" optional_duration node.gateway.stream_retention_age => "How long streams that Kinesis clients made keep their records";
+    "gateway.default_stream" optional_topic node.gateway.default_stream => "The stream that `POST /record` and `POST /records` write to; `none` has no such paths";
+    "gateway.consumer_instance_timeout" duration node.gateway.consumer_instance_timeout => "A Kafka REST consumer that nobody used for so long is gone";
+    "gateway.consumer_request_timeout" duration node.gateway.consumer_request_timeout => "How long a read of such a consumer waits for records at most";
+    "gateway.max_consumer_response_bytes" size node.gateway.max_consumer_response_bytes => "Bytes that one read of such a consumer returns at most";
+    "gateway.max_consumer_instances" count node.gateway.max_consumer_instances => "The most such consumers at a time";
+    "gateway.max_batch_entries" count node.gateway.max_batch_entries => "The most entries of one `records:batch` request";
+    "gateway.max_stream_duration" duration node.gateway.max_stream_duration => "How long one streamed `records` request may stay open";
     "gateway.stages" list node.gateway.stages => "First path segments that are dropped, as the stages of an API gateway";
     "gateway.max_body_bytes" size node.gateway.max_body_bytes => "The largest request body";
     "gateway.max_body_bytes_at_once" size node.gateway.max_body_bytes_at_once => "Memory for the bodies of all requests together, with their records; beyond it clients are told to come back later";

@@ -15,7 +15,12 @@ use super::shards::Shard;
 use super::starting_position::{StartingPosition, TYPES};
 use super::stream::Stream;
 use super::{Kinesis, KinesisError};
+use crate::body::{BodyError, BodyShare};
 
+/// Bytes in memory a byte of records, while it is read, written in base64 and sent.
+const MEMORY_A_BYTE: usize = 3;
+/// The smallest page that is worth a read.
+const SMALLEST_PAGE: usize = 64 * 1024;
 /// What one GetRecords returns at most.
 const PAGE: ReadLimit = ReadLimit { records: 10_000, bytes: 10 * 1024 * 1024 };
 
@@ -62,6 +67,9 @@ pub(crate) struct RecordsReply {
     records: Vec<RecordReply>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     child_shards: Vec<ChildShard>,
+    /// The memory that the records take, until they are written.
+    #[serde(skip)]
+    _held: BodyShare,
 }
 
 /// A record in a reply.
@@ -83,6 +91,8 @@ pub(super) struct Page {
     pub(super) millis_behind_latest: u64,
     /// What follows the shard, where it is closed and has no more records.
     pub(super) child_shards: Option<Vec<ChildShard>>,
+    /// The memory that the records take.
+    pub(super) held: BodyShare,
 }
 
 impl Kinesis {
@@ -172,6 +182,7 @@ impl Kinesis {
             next_shard_iterator: page.child_shards.is_none().then(|| iterator.encode()),
             records: page.records,
             child_shards: page.child_shards.unwrap_or_default(),
+            _held: page.held,
         })
     }
 
@@ -184,6 +195,8 @@ impl Kinesis {
         limit: ReadLimit,
     ) -> Result<Page, KinesisError> {
         let at = TopicPartition::new(stream.name().clone(), shard.id.0);
+        let (held, bytes) = self.hold(&at, limit.bytes)?;
+        let limit = ReadLimit { bytes, ..limit };
         let mut next = from;
         let mut read = self.backend.log.read(&at, next, limit).await;
         if let Err(LogError::OffsetOutOfRange { earliest, end, .. }) = read {
@@ -206,7 +219,21 @@ impl Kinesis {
             child_shards = Some(children.map(|child| ChildShard::of(&child)).collect());
         }
         let records = records.into_iter().map(|record| reply(shard, record)).collect();
-        Ok(Page { records, next, millis_behind_latest, child_shards })
+        Ok(Page { records, next, millis_behind_latest, child_shards, held })
+    }
+
+    /// Memory for a page of `most` bytes, or of fewer while others are read too.
+    fn hold(&self, at: &TopicPartition, most: usize) -> Result<(BodyShare, usize), KinesisError> {
+        let mut bytes = most;
+        while bytes >= SMALLEST_PAGE {
+            let share = BodyShare::of(&self.backend.pages);
+            if share.take(bytes * MEMORY_A_BYTE).is_ok() {
+                return Ok((share, bytes));
+            }
+            bytes /= 2;
+        }
+        let message = self.rate_exceeded(&at.topic, at.partition);
+        Err(KinesisError::ProvisionedThroughputExceeded { message, retry_after: BodyError::RETRY_AFTER })
     }
 }
 

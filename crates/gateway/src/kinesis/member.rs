@@ -162,8 +162,8 @@ impl Scalar for Blob {
 }
 
 fn what_is_wrong_with_base64(text: &str) -> String {
-    if !text.len().is_multiple_of(4) {
-        let length = text.len();
+    let length = text.chars().count();
+    if !length.is_multiple_of(4) {
         return format!("Base64 encoded length is expected a multiple of 4 bytes but found: {length}");
     }
     let following = text.chars().skip(1).map(Some).chain([None]);

@@ -103,9 +103,8 @@ impl Kinesis {
         constraints.check()?;
         let stream = self.authorized(Right::Administer, "CreateStream", request.stream_name.as_ref(), None)?;
         let tags = request.tags.unwrap_or_default().0;
-        tags::check_characters(tags.iter().flat_map(|(key, value)| [key, value]), || {
-            format!("add tags to stream {stream}")
-        })?;
+        let action = format!("add tags to stream {stream} under account {}", self.account());
+        tags::check_characters(tags.iter().flat_map(|(key, value)| [key, value]), &action)?;
         if self.backend.log.topic(&stream).await.is_ok() {
             return Err(self.error(&stream, LogError::TopicExists(stream.clone())));
         }

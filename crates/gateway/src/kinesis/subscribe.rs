@@ -17,6 +17,7 @@ use super::sequence_number::SequenceNumber;
 use super::shard::ShardId;
 use super::starting_position::{StartingPosition, TYPES};
 use super::{Kinesis, KinesisError};
+use crate::body::BodyShare;
 
 /// How long a subscription lasts; then the client subscribes anew.
 const LIFETIME: Duration = Duration::from_secs(300);
@@ -53,6 +54,9 @@ pub(crate) struct SubscriptionEvent {
     millis_behind_latest: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     child_shards: Vec<ChildShard>,
+    /// The memory that the records take, until they are written.
+    #[serde(skip)]
+    _held: BodyShare,
 }
 
 /// A subscription that runs.
@@ -151,6 +155,7 @@ impl Subscription {
             continuation_sequence_number: number.to_string(),
             millis_behind_latest: page.millis_behind_latest,
             child_shards: page.child_shards.unwrap_or_default(),
+            _held: page.held,
         })
     }
 }

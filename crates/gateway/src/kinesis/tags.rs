@@ -146,7 +146,7 @@ fn lengths(least: usize, most: usize) -> String {
 /// Refuses characters that no tag may have. `action` says what they prevent.
 pub(super) fn check_characters<'a>(
     texts: impl Iterator<Item = &'a String> + Clone,
-    action: impl FnOnce() -> String,
+    action: &str,
 ) -> Result<(), KinesisError> {
     let letter = |c: char| matches!(c, '\u{c0}'..='\u{1fff}' | '\u{2c00}'..='\u{d7ff}') || c.is_ascii_alphanumeric();
     let allowed = |c: char| letter(c) || "_.:/=+- @%".contains(c);
@@ -157,9 +157,8 @@ pub(super) fn check_characters<'a>(
     }
     if texts.clone().any(|text| text.contains('%')) {
         return Err(KinesisError::InvalidArgument(format!(
-            "Failed to {} because some tags contained illegal characters. The allowed characters are Unicode letters, \
-             white-spaces, '_',',','/','=','+','-','@'.",
-            action()
+            "Failed to {action} because some tags contained illegal characters. The allowed characters are Unicode letters, \
+             white-spaces, '_',',','/','=','+','-','@'."
         )));
     }
     Ok(())
@@ -269,27 +268,24 @@ impl Kinesis {
     }
 
     async fn add_tags(&self, resource: Resource, added: Tags) -> Result<(), KinesisError> {
-        let stream = resource.stream.clone();
-        let action = || format!("add tags to stream {stream} under account {}", self.account());
-        check_characters(added.iter().flat_map(|(key, value)| [key, value]), action)?;
+        let action = format!("add tags to stream {} under account {}", resource.stream, self.account());
         self.change_tags(resource, |tags| {
+            check_characters(added.iter().flat_map(|(key, value)| [key, value]), &action)?;
             tags.extend(added);
             if tags.len() <= MOST {
                 return Ok(());
             }
             Err(KinesisError::InvalidArgument(format!(
-                "Failed to add tags to stream {stream} under account {} because a given stream cannot have more than {MOST} tags \
-                 associated with it.",
-                self.account()
+                "Failed to {action} because a given stream cannot have more than {MOST} tags associated with it."
             )))
         })
         .await
     }
 
     async fn remove_tags(&self, resource: Resource, List(keys): List<Text>) -> Result<(), KinesisError> {
-        let action = || format!("remove tags from stream {} under account {}", resource.stream, self.account());
-        check_characters(keys.iter().map(|Text(key)| key), action)?;
+        let action = format!("remove tags from stream {} under account {}", resource.stream, self.account());
         self.change_tags(resource, |tags| {
+            check_characters(keys.iter().map(|Text(key)| key), &action)?;
             keys.iter().for_each(|key| drop(tags.remove(&**key)));
             Ok(())
         })

@@ -149,3 +149,19 @@ async fn a_reader_who_is_behind_is_told_how_far() {
     assert_eq!(data(&reply).len(), 1);
     assert_eq!(reply["MillisBehindLatest"], 0);
 }
+
+#[tokio::test]
+async fn a_page_takes_no_more_memory_than_there_is() {
+    let record = format!(r#"{{"Data":"{}","PartitionKey":"k"}}"#, "x".repeat(50_000));
+    for (memory, expected) in [(400_000, Some(1)), (100_000, None)] {
+        let harness = Harness::new(GatewaySettings { max_body_bytes_at_once: memory, ..GatewaySettings::default() });
+        for _ in 0..3 {
+            assert_eq!(harness.put("/streams/s/record", record.clone()).await.status, 200);
+        }
+        let reply = harness.records("s", &harness.iterator("s", "").await).await;
+        match expected {
+            Some(records) => assert_eq!(data(&reply.json()).len(), records),
+            None => assert_eq!(reply.status, 429),
+        }
+    }
+}
