@@ -21,7 +21,7 @@ pub use error::ConfigError;
 pub use file::unknown as unknown_key;
 pub use nearest::did_you_mean;
 pub use reference::page as reference_page;
-pub use settings::{ClientSettings, LoggingSettings, Settings};
+pub use settings::{ClientSettings, Settings};
 pub use table::{SETTINGS, Setting};
 
 /// The file that is read where no other is named, if it is there.
