@@ -13,8 +13,8 @@ use pinflow_lane::Trigger;
 use pinflow_log::TopicConfig;
 use pinflow_pipeline::Pipeline;
 use pinflow_query::QueryLimits;
-use pinflow_table::Upkeep;
 use pinflow_server::Limits;
+use pinflow_table::Upkeep;
 
 use crate::crash::CrashPoint;
 

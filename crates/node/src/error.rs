@@ -11,8 +11,8 @@ use pinflow_lane::LaneError;
 use pinflow_log::LogError;
 use pinflow_query::QueryError;
 use pinflow_schedule::ScheduleError;
-use pinflow_store::StoreError;
 use pinflow_server::TlsError;
+use pinflow_store::StoreError;
 use pinflow_table::TableError;
 use url::Url;
 
