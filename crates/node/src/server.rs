@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
@@ -78,9 +79,14 @@ struct TailParameters {
 /// `GET /api/tail/{topic}?from=beginning|end|N&follow=true`: a JSON object a line.
 async fn tail_topic(
     State(tails): State<Tails>,
-    Path(topic): Path<String>,
-    Query(parameters): Query<TailParameters>,
+    topic: Result<Path<String>, PathRejection>,
+    parameters: Result<Query<TailParameters>, QueryRejection>,
 ) -> Response {
+    let (topic, parameters) = match (topic, parameters) {
+        (Ok(Path(topic)), Ok(Query(parameters))) => (topic, parameters),
+        (Err(rejection), _) => return refused(StatusCode::BAD_REQUEST, &rejection.body_text()),
+        (_, Err(rejection)) => return refused(StatusCode::BAD_REQUEST, &rejection.body_text()),
+    };
     let from = match parameters.from.as_deref() {
         None | Some("beginning") => TailFrom::Beginning,
         Some("end") => TailFrom::End,
