@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod dead_letters;
+mod foreign_archive;
 mod golden;
 mod other_pipeline;
 mod restart;
