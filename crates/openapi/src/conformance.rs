@@ -40,7 +40,11 @@ impl Document {
             (true, Some(true)) => Err(within("the document wants a body".to_owned())),
             (true, _) => Ok(()),
             (false, _) => {
-                self.check_body(&body["content"], exchange.request).map_err(|why| within(format!("request: {why}")))
+                let (content_type, text) = exchange.request;
+                // A request need not say what its body is; it is then what the operation takes.
+                let taken = body["content"].as_object().and_then(|content| content.keys().next());
+                let request = (content_type.or(taken.map(String::as_str)), text);
+                self.check_body(&body["content"], request).map_err(|why| within(format!("request: {why}")))
             }
         }
     }
@@ -224,6 +228,28 @@ mod tests {
         got("/things/7", 404, "").unwrap();
         got("/things/all", 204, "").unwrap();
         posted("application/json", r#"[1,"x"]"#).unwrap();
+    }
+
+    #[test]
+    fn a_request_that_does_not_say_what_its_body_is_sends_what_the_operation_takes() {
+        let sent = |body: &str| {
+            let (request, reply) = ((None, body.as_bytes()), (Some("text/plain"), b"ok".as_slice()));
+            document().check(&Exchange { method: "POST", path: "/things", request, status: 200, reply })
+        };
+        sent("[2]").unwrap();
+        assert!(sent("[10]").unwrap_err().contains("maximum"));
+    }
+
+    #[test]
+    fn a_status_has_the_reply_that_was_named_last() {
+        let operation = Operation::new("GET", "/a", "getA", "").reply(403, "None", []).reply(
+            403,
+            "Some",
+            [("application/json", text())],
+        );
+        let api = Api { tag: "", description: "", operations: vec![operation], schemas: Vec::new() };
+        let document = Document::new("", "", &[api]);
+        assert_eq!(document.json()["paths"]["/a"]["get"]["responses"]["403"]["description"], "Some");
     }
 
     #[test]

@@ -95,7 +95,8 @@ impl Operation {
         self
     }
 
-    /// Is answered with a body of one of these media types, or with none where there are none.
+    /// Is answered with a body of one of these media types, or with none where there are none. It takes the place of what was
+    /// said of that status before.
     #[must_use]
     pub fn reply(
         mut self,
@@ -104,6 +105,7 @@ impl Operation {
         content: impl IntoIterator<Item = (&'static str, Schema)>,
     ) -> Self {
         let content = content.into_iter().collect();
+        self.replies.retain(|known| known.status != status);
         self.replies.push(Reply { status, description, content, headers: Vec::new() });
         self
     }

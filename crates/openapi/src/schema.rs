@@ -110,6 +110,12 @@ pub fn open_object<const N: usize>(members: [(&str, Schema); N]) -> Schema {
     schema
 }
 
+/// The same, with a sentence for people.
+pub fn described(mut of: Schema, description: &str) -> Schema {
+    of["description"] = json!(description);
+    of
+}
+
 /// The schema of that name in the document.
 pub fn named(name: &str) -> Schema {
     json!({ "$ref": format!("#/components/schemas/{name}") })

@@ -12,7 +12,7 @@ pub(crate) const BINARY: &str = "application/vnd.kafka.binary.v2+json";
 /// Keys and values as JSON.
 pub(crate) const JSON: &str = "application/vnd.kafka.json.v2+json";
 /// The types whose keys and values need a schema registry.
-const SCHEMA: [&str; 3] = [
+pub(crate) const SCHEMA: [&str; 3] = [
     "application/vnd.kafka.avro.v2+json",
     "application/vnd.kafka.jsonschema.v2+json",
     "application/vnd.kafka.protobuf.v2+json",

@@ -16,6 +16,11 @@ pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
     ]
 }
 
+/// The body of a refusal.
+pub(super) fn error() -> Schema {
+    named(ERROR)
+}
+
 /// `{topic_name}` in a path.
 pub(super) fn topic_name() -> Parameter {
     Parameter::path("topic_name", topic())
@@ -42,7 +47,7 @@ pub(super) fn errors(operation: Operation, statuses: &[u16]) -> Operation {
     let mut all: Vec<u16> = statuses.iter().copied().chain(ALWAYS).collect();
     all.sort_unstable();
     all.into_iter().fold(operation, |operation, status| {
-        let content = [V2, PLAIN_JSON].map(|media_type| (media_type, named(ERROR)));
+        let content = [V2, PLAIN_JSON].map(|media_type| (media_type, error()));
         let operation = operation.reply(status, description(status), content);
         match status {
             401 => operation.reply_header("WWW-Authenticate", text()),
@@ -59,6 +64,7 @@ fn description(status: u16) -> &'static str {
         403 => "The caller has no right to do this",
         404 => "There is no such thing",
         406 => "None of the accepted types can be produced",
+        408 => "The body did not come in time, or a record is not of the reader's format",
         409 => "It does not fit what is there already",
         413 => "The body is too large",
         415 => "The body's type is not taken",

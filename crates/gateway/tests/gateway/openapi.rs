@@ -57,7 +57,9 @@ fn the_document_holds_together() {
 
 #[tokio::test]
 async fn every_path_has_the_documented_methods_and_no_others() {
-    let harness = Harness::new(GatewaySettings::default());
+    // The paths of one stream are there with such a stream.
+    let settings = GatewaySettings { default_stream: Some("0".parse().unwrap()), ..GatewaySettings::default() };
+    let harness = Harness::new(settings);
     let documented: BTreeSet<(String, &str)> = DOCUMENT.operations().collect();
     let paths: BTreeSet<&str> = documented.iter().map(|(_, path)| *path).collect();
     assert!(paths.len() > 10);

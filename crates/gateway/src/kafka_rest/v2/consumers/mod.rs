@@ -2,6 +2,7 @@
 
 mod create;
 mod offsets;
+mod openapi;
 mod partitions;
 mod positions;
 mod records;
@@ -17,6 +18,8 @@ use crate::kafka_rest::consumer_groups::{Consumer, ConsumerGroups, InstanceName,
 use crate::kafka_rest::error::KafkaRestError;
 use crate::kafka_rest::{json_reply, media_type};
 use request::optional;
+
+pub(super) use openapi::{operations, schemas};
 
 /// What a path under `/consumers` stands for. Names in it are any text.
 pub(super) enum Resource {
