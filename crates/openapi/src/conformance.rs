@@ -1,8 +1,9 @@
 //! Holds what was really said to the document. For tests: a reply that the document does not have fails them.
 
-use serde_json::{Map, Value};
+use serde_json::{Deserializer, Map, Value};
 
 use crate::Document;
+use crate::schema::ITEM_SCHEMA;
 
 /// A request and its reply.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +20,13 @@ pub struct Exchange<'a> {
     pub reply: (Option<&'a str>, &'a [u8]),
 }
 
+/// Whose body it is.
+#[derive(Clone, Copy, Debug)]
+enum Side {
+    Request,
+    Reply,
+}
+
 impl Document {
     /// Whether the document has the exchange's operation, its reply and, where the reply is a success, its request.
     ///
@@ -30,7 +38,7 @@ impl Document {
         let within = |why: String| format!("{method} {path} -> {status}: {why}");
         let reply = self.resolved(&operation["responses"][status.to_string()]);
         let reply = reply.ok_or_else(|| within("the status is not in the document".to_owned()))?;
-        self.check_body(&reply["content"], exchange.reply).map_err(within)?;
+        self.check_body(&reply["content"], exchange.reply, Side::Reply).map_err(within)?;
         if !(200..300).contains(status) {
             return Ok(());
         }
@@ -44,7 +52,8 @@ impl Document {
                 // A request need not say what its body is; it is then what the operation takes.
                 let taken = body["content"].as_object().and_then(|content| content.keys().next());
                 let request = (content_type.or(taken.map(String::as_str)), text);
-                self.check_body(&body["content"], request).map_err(|why| within(format!("request: {why}")))
+                let checked = self.check_body(&body["content"], request, Side::Request);
+                checked.map_err(|why| within(format!("request: {why}")))
             }
         }
     }
@@ -76,7 +85,7 @@ impl Document {
         }
     }
 
-    fn check_body(&self, content: &Value, (media_type, body): (Option<&str>, &[u8])) -> Result<(), String> {
+    fn check_body(&self, content: &Value, (media_type, body): (Option<&str>, &[u8]), side: Side) -> Result<(), String> {
         let Some(content) = content.as_object() else {
             return if body.is_empty() { Ok(()) } else { Err("there should be no body".to_owned()) };
         };
@@ -86,12 +95,28 @@ impl Document {
         if !essence.ends_with("json") || body.is_empty() {
             return Ok(());
         }
+        if let Some(of) = documented["schema"].get(ITEM_SCHEMA) {
+            return self.check_sequence(of, body, side);
+        }
         match serde_json::from_slice(body) {
             Ok(value) => self.check_value(&documented["schema"], &value, "$"),
             // JSON has numbers that a reader of it need not hold; a router that stores bytes takes them.
             Err(error) if error.to_string().starts_with("number out of range") => Ok(()),
             Err(error) => Err(format!("no JSON: {error}")),
         }
+    }
+
+    /// Checks the values that follow one another in a body.
+    fn check_sequence(&self, of: &Value, body: &[u8], side: Side) -> Result<(), String> {
+        for (index, value) in Deserializer::from_slice(body).into_iter().enumerate() {
+            match (value, side) {
+                (Ok(value), _) => self.check_value(of, &value, &format!("$[{index}]"))?,
+                // Its values are taken as they come, and the reply to the last says that it broke off.
+                (Err(_), Side::Request) => break,
+                (Err(error), Side::Reply) => return Err(format!("no JSON: {error}")),
+            }
+        }
+        Ok(())
     }
 
     /// Checks a value against a schema of the words that [`schema`](crate::schema) has.
@@ -187,7 +212,9 @@ fn is_of_type(value: &Value, name: &Value) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::schema::{any_of, array_of, count, integer, matching, named, nullable, object, one_of_texts, text};
+    use crate::schema::{
+        any_of, array_of, count, integer, matching, named, nullable, object, one_of_texts, sequence, text,
+    };
     use crate::{Api, Operation, Parameter};
 
     fn document() -> Document {
@@ -202,6 +229,9 @@ mod tests {
             Operation::new("POST", "/things", "addThings", "More")
                 .body([("application/json", array_of(any_of([integer(1, 9), matching("[a-z]+")]), 1, 2))])
                 .reply(200, "Done", [("text/plain", text())]),
+            Operation::new("PUT", "/things", "streamThings", "More and more")
+                .body([("application/json", sequence(integer(1, 9)))])
+                .reply(200, "Done", [("application/json", sequence(count()))]),
         ];
         let api = Api { tag: "Things", description: "Things", operations, schemas: vec![("Thing", thing)] };
         Document::new("For this test", "1", &[api])
@@ -219,6 +249,27 @@ mod tests {
         let exchange =
             Exchange { method: "POST", path: "/things", request, status: 200, reply: (Some("text/plain"), b"ok") };
         document().check(&exchange)
+    }
+
+    fn streamed(body: &str, reply: &str) -> Result<(), String> {
+        let json = Some("application/json");
+        let (request, reply) = ((json, body.as_bytes()), (json, reply.as_bytes()));
+        document().check(&Exchange { method: "PUT", path: "/things", request, status: 200, reply })
+    }
+
+    #[test]
+    fn each_value_of_a_sequence_is_checked_and_a_request_may_break_off() {
+        streamed("1 2\n3", "1\r\n2\r\n3\r\n").unwrap();
+        streamed("1 2 [", "1").unwrap();
+        for (body, reply, why) in [
+            ("1 10", "1", "request: $[1]"),
+            ("1", "1 -1", "$[1] is -1"),
+            ("1", "1 [", "no JSON"),
+            ("", "1", "wants a body"),
+        ] {
+            let error = streamed(body, reply).unwrap_err();
+            assert!(error.contains(why), "{error} does not name {why}");
+        }
     }
 
     #[test]

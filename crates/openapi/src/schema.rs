@@ -77,6 +77,15 @@ pub fn array_of(of: Schema, fewest: usize, most: usize) -> Schema {
     json!({ "type": "array", "items": of, "minItems": fewest, "maxItems": most })
 }
 
+/// The word of [`sequence`]: OpenAPI 3.2 has it beside a schema, as `itemSchema`.
+pub(crate) const ITEM_SCHEMA: &str = "x-itemSchema";
+
+/// One JSON value after the other, with or without space between them, for as long as they come. It is the schema of a body
+/// alone.
+pub fn sequence(of: Schema) -> Schema {
+    json!({ "description": "One JSON value after the other, each as `x-itemSchema` has it", ITEM_SCHEMA: of })
+}
+
 /// Names and values, all of one schema.
 pub fn map(of: Schema) -> Schema {
     json!({ "type": "object", "additionalProperties": of })

@@ -73,7 +73,7 @@ impl Dialect for KafkaRest {
 pub(crate) fn apis() -> Vec<Api> {
     let mut v2 = v2::api();
     v2.schemas.extend(openapi::schemas());
-    vec![v2]
+    vec![v2, v3::api()]
 }
 
 /// A 200 with `body` as JSON, typed as `media_type`.

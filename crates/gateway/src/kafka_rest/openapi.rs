@@ -6,7 +6,7 @@ use pinflow_openapi::{Operation, Parameter, Schema};
 use super::media_type::{PLAIN_JSON, V2};
 
 /// The name of the error's schema.
-const ERROR: &str = "KafkaRestError";
+pub(super) const ERROR: &str = "KafkaRestError";
 
 /// Schemas that all versions name.
 pub(super) fn schemas() -> Vec<(&'static str, Schema)> {
@@ -43,11 +43,16 @@ pub(super) fn partition() -> Schema {
 
 /// Every way in which a request is refused: those that are named, and those that any operation knows.
 pub(super) fn errors(operation: Operation, statuses: &[u16]) -> Operation {
+    errors_typed(operation, statuses, &[V2, PLAIN_JSON])
+}
+
+/// As [`errors`], in these media types.
+pub(super) fn errors_typed(operation: Operation, statuses: &[u16], media_types: &[&'static str]) -> Operation {
     const ALWAYS: [u16; 5] = [401, 403, 406, 429, 503];
     let mut all: Vec<u16> = statuses.iter().copied().chain(ALWAYS).collect();
     all.sort_unstable();
     all.into_iter().fold(operation, |operation, status| {
-        let content = [V2, PLAIN_JSON].map(|media_type| (media_type, error()));
+        let content = media_types.iter().map(|media_type| (*media_type, named(ERROR)));
         let operation = operation.reply(status, description(status), content);
         match status {
             401 => operation.reply_header("WWW-Authenticate", text()),

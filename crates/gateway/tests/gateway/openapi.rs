@@ -28,10 +28,13 @@ pub fn check(request: &[&str], reply: &Reply, stages: &[String]) -> Result<(), S
         status: reply.status.as_u16(),
         reply: (reply.headers.get("content-type").and_then(|value| value.to_str().ok()), reply.body.as_bytes()),
     };
-    if method == "OPTIONS" || is_unrouted(reply) {
+    if method == "OPTIONS" {
         return Ok(());
     }
-    DOCUMENT.check(&exchange)
+    match DOCUMENT.check(&exchange) {
+        Err(why) if why.starts_with("no operation") && is_unrouted(reply) => Ok(()),
+        checked => checked,
+    }
 }
 
 fn without_stage<'a>(path: &'a str, stages: &[String]) -> &'a str {
@@ -67,11 +70,17 @@ async fn every_path_has_the_documented_methods_and_no_others() {
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
             let request = Request::builder().method(method).uri(filled(path));
             let reply = harness.send(request.body(Body::empty()).unwrap()).await;
-            let routed = !is_unrouted(&reply);
+            let routed = !is_unrouted(&reply) || lacks_the_thing_alone(&harness, path, &reply).await;
             let wanted = documented.contains(&(method.to_owned(), path));
             assert_eq!(routed, wanted, "{method} {path}: {} {}", reply.status, reply.body);
         }
     }
+}
+
+/// Whether a reply of 404 is about a thing and not about its path, which has options then. Kafka REST says both in the same words.
+async fn lacks_the_thing_alone(harness: &Harness, path: &str, reply: &Reply) -> bool {
+    let request = Request::builder().method("OPTIONS").uri(filled(path)).body(Body::empty()).unwrap();
+    reply.status == 404 && harness.send(request).await.status == 200
 }
 
 /// A path with something in the place of its parameters.

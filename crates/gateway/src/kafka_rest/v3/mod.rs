@@ -9,11 +9,14 @@ mod consumer_groups;
 mod create_topic;
 mod error;
 mod links;
+mod openapi;
 mod partitions;
 mod produce;
 mod resource;
 mod topic_configs;
 mod topics;
+
+pub(super) use openapi::api;
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONTENT_TYPE, LOCATION};
