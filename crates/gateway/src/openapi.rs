@@ -2,12 +2,12 @@
 
 use pinflow_openapi::{Api, Document};
 
-use crate::{api_gateway, kafka_rest};
+use crate::{api_gateway, kafka_rest, kinesis_native};
 
 /// The dialects, as the document groups them. A new one is a line here.
 pub fn apis() -> Vec<Api> {
     let mut apis = kafka_rest::apis();
-    apis.push(api_gateway::api());
+    apis.extend([api_gateway::api(), kinesis_native::api()]);
     apis
 }
 

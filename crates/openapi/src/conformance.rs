@@ -5,6 +5,9 @@ use serde_json::{Deserializer, Map, Value};
 use crate::Document;
 use crate::schema::ITEM_SCHEMA;
 
+/// The media type of a body that may be of any, for one whose type is not stated.
+const ANY_TYPE: &str = "*/*";
+
 /// A request and its reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange<'a> {
@@ -12,6 +15,8 @@ pub struct Exchange<'a> {
     pub method: &'a str,
     /// The path without a stage and without a query.
     pub path: &'a str,
+    /// The request's headers, of which those count that a documented path has in its fragment.
+    pub headers: &'a [(&'a str, &'a str)],
     /// The request's content type and body.
     pub request: (Option<&'a str>, &'a [u8]),
     /// The status of the reply.
@@ -33,8 +38,8 @@ impl Document {
     /// # Errors
     /// What the document does not have.
     pub fn check(&self, exchange: &Exchange<'_>) -> Result<(), String> {
-        let Exchange { method, path, status, .. } = exchange;
-        let operation = self.find(method, path).ok_or_else(|| format!("no operation for {method} {path}"))?;
+        let Exchange { method, path, headers, status, .. } = exchange;
+        let operation = self.find(method, path, headers).ok_or_else(|| format!("no operation for {method} {path}"))?;
         let within = |why: String| format!("{method} {path} -> {status}: {why}");
         let reply = self.resolved(&operation["responses"][status.to_string()]);
         let reply = reply.ok_or_else(|| within("the status is not in the document".to_owned()))?;
@@ -58,11 +63,21 @@ impl Document {
         }
     }
 
-    /// The operation of a path: fixed segments go before parameters.
-    fn find(&self, method: &str, path: &str) -> Option<&Value> {
+    /// The operation of a path: one with a header of the request goes before the others, fixed segments before parameters.
+    fn find(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Option<&Value> {
         let method = if method == "HEAD" { "get".to_owned() } else { method.to_ascii_lowercase() };
         let paths = self.json()["paths"].as_object()?;
+        let carried = |header: &str| {
+            let is = |(name, value): &(&str, &str)| {
+                header.split_once('=').is_some_and(|(wanted, only)| name.eq_ignore_ascii_case(wanted) && *value == only)
+            };
+            headers.iter().any(is)
+        };
         let fits = |template: &str| {
+            let (template, header) = template.split_once('#').map_or((template, None), |(path, h)| (path, Some(h)));
+            if !header.is_none_or(carried) {
+                return false;
+            }
             let (mut given, mut wanted) =
                 (path.split('/').filter(|s| !s.is_empty()), template.split('/').skip(1).filter(|s| !s.is_empty()));
             loop {
@@ -74,7 +89,9 @@ impl Document {
             }
         };
         let fitting = paths.iter().filter(|(template, item)| fits(template) && !item[&method].is_null());
-        fitting.min_by_key(|(template, _)| template.matches('{').count()).map(|(_, item)| &item[&method])
+        fitting
+            .min_by_key(|(template, _)| (!template.contains('#'), template.matches('{').count()))
+            .map(|(_, item)| &item[&method])
     }
 
     /// What a value stands for: itself, or what it refers to.
@@ -89,10 +106,11 @@ impl Document {
         let Some(content) = content.as_object() else {
             return if body.is_empty() { Ok(()) } else { Err("there should be no body".to_owned()) };
         };
-        let essence = media_type.unwrap_or("application/json").split(';').next().unwrap_or_default().trim();
+        let untyped = if content.contains_key(ANY_TYPE) { ANY_TYPE } else { "application/json" };
+        let essence = media_type.unwrap_or(untyped).split(';').next().unwrap_or_default().trim();
         let documented =
             content.get(essence).ok_or_else(|| format!("the media type `{essence}` is not in the document"))?;
-        if !essence.ends_with("json") || body.is_empty() {
+        if !is_json(essence) || body.is_empty() {
             return Ok(());
         }
         if let Some(of) = documented["schema"].get(ITEM_SCHEMA) {
@@ -146,11 +164,19 @@ impl Document {
                 "maximum" => value.as_f64() <= rule.as_f64(),
                 "minItems" => value.as_array().map(Vec::len) >= size(rule),
                 "maxItems" => value.as_array().map(Vec::len) <= size(rule),
+                "minProperties" => value.as_object().map(Map::len) >= size(rule),
+                "maxProperties" => value.as_object().map(Map::len) <= size(rule),
                 "minLength" => value.as_str().map(|text| text.chars().count()) >= size(rule),
                 "maxLength" => value.as_str().map(|text| text.chars().count()) <= size(rule),
                 "items" => {
                     for (index, element) in value.as_array().into_iter().flatten().enumerate() {
                         self.check_value(rule, element, &format!("{at}[{index}]"))?;
+                    }
+                    true
+                }
+                "propertyNames" => {
+                    for name in value.as_object().into_iter().flat_map(Map::keys) {
+                        self.check_value(rule, &Value::from(name.as_str()), &format!("{at} has a name that"))?;
                     }
                     true
                 }
@@ -191,6 +217,11 @@ impl Document {
     }
 }
 
+/// Whether a media type is JSON, of whatever version: `application/x-amz-json-1.1` is.
+fn is_json(essence: &str) -> bool {
+    essence.trim_end_matches(|c: char| matches!(c, '0'..='9' | '.' | '-')).ends_with("json")
+}
+
 fn size(rule: &Value) -> Option<usize> {
     rule.as_u64().and_then(|size| usize::try_from(size).ok())
 }
@@ -213,7 +244,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::schema::{
-        any_of, array_of, count, integer, matching, named, nullable, object, one_of_texts, sequence, text,
+        any_of, array_of, count, integer, map_of, matching, named, nullable, object, one_of_texts, sequence, text,
+        text_of,
     };
     use crate::{Api, Operation, Parameter};
 
@@ -239,15 +271,27 @@ mod tests {
 
     fn got(path: &str, status: u16, body: &str) -> Result<(), String> {
         let content_type = (!body.is_empty()).then_some("application/json; charset=utf-8");
-        let exchange =
-            Exchange { method: "GET", path, request: (None, b""), status, reply: (content_type, body.as_bytes()) };
+        let exchange = Exchange {
+            method: "GET",
+            path,
+            headers: &[],
+            request: (None, b""),
+            status,
+            reply: (content_type, body.as_bytes()),
+        };
         document().check(&exchange)
     }
 
     fn posted(content_type: &str, body: &str) -> Result<(), String> {
         let request = (Some(content_type), body.as_bytes());
-        let exchange =
-            Exchange { method: "POST", path: "/things", request, status: 200, reply: (Some("text/plain"), b"ok") };
+        let exchange = Exchange {
+            method: "POST",
+            path: "/things",
+            headers: &[],
+            request,
+            status: 200,
+            reply: (Some("text/plain"), b"ok"),
+        };
         document().check(&exchange)
     }
 
@@ -330,6 +374,39 @@ mod tests {
             let error = posted(content_type, body).unwrap_err();
             assert!(error.contains(why), "{error} does not name {why}");
         }
+    }
+
+    #[test]
+    fn a_header_in_a_fragment_tells_operations_apart() {
+        let counted = map_of(text_of(1, 3), text(), 1, 2);
+        let operations =
+            vec![
+                Operation::new("POST", "/", "other", "Anything else").reply(400, "Refused", [(ANY_TYPE, text())]),
+                Operation::new("POST", "/#Target=Map", "map", "A map")
+                    .body([("application/x-json-1.1", counted)])
+                    .reply(200, "Done", []),
+            ];
+        let document = Document::new("", "1", &[Api { tag: "", description: "", operations, schemas: Vec::new() }]);
+        let posted = |target, body: &str, status, reply| {
+            let request = (Some("application/x-json-1.1"), body.as_bytes());
+            let headers = [("target", target)];
+            document.check(&Exchange { method: "POST", path: "/", headers: &headers, request, status, reply })
+        };
+        posted("Map", r#"{"a":""}"#, 200, (None, b"")).unwrap();
+        posted("map", "{", 400, (None, b"<no/>")).unwrap();
+        for (target, body, status, why) in [
+            ("Map", r#"{"a":""}"#, 400, "status"),
+            ("map", r#"{"a":""}"#, 200, "status"),
+            ("Map", "{", 200, "no JSON"),
+            ("Map", "{}", 200, "minProperties"),
+            ("Map", r#"{"a":"","b":"","c":""}"#, 200, "maxProperties"),
+            ("Map", r#"{"long":""}"#, 200, "maxLength"),
+            ("Map", r#"{"a":1}"#, 200, "$.a"),
+        ] {
+            let error = posted(target, body, status, (None, b"")).unwrap_err();
+            assert!(error.contains(why), "{error} does not name {why}");
+        }
+        assert!(posted("map", "{}", 400, (Some("text/html"), b"no")).unwrap_err().contains("media type"));
     }
 
     #[test]

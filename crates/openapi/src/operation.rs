@@ -9,7 +9,7 @@ use crate::Schema;
 pub struct Operation {
     pub(crate) method: &'static str,
     pub(crate) path: String,
-    id: &'static str,
+    id: String,
     summary: &'static str,
     parameters: Vec<Parameter>,
     body: Option<Body>,
@@ -68,10 +68,11 @@ impl Parameter {
 }
 
 impl Operation {
-    /// `id` is unique in the whole document.
-    pub fn new(method: &'static str, path: impl Into<String>, id: &'static str, summary: &'static str) -> Self {
+    /// `id` is unique in the whole document. Where a header tells operations of one path apart, it is the path's fragment:
+    /// `/#Name=value`. Of those with none the header does not matter.
+    pub fn new(method: &'static str, path: impl Into<String>, id: impl Into<String>, summary: &'static str) -> Self {
         let (parameters, replies) = (Vec::new(), Vec::new());
-        Self { method, path: path.into(), id, summary, parameters, body: None, replies, open: false }
+        Self { method, path: path.into(), id: id.into(), summary, parameters, body: None, replies, open: false }
     }
 
     /// Takes a parameter.

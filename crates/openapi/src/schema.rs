@@ -91,6 +91,17 @@ pub fn map(of: Schema) -> Schema {
     json!({ "type": "object", "additionalProperties": of })
 }
 
+/// `fewest` to `most` names and values.
+pub fn map_of(names: Schema, values: Schema, fewest: usize, most: usize) -> Schema {
+    json!({
+        "type": "object",
+        "propertyNames": names,
+        "additionalProperties": values,
+        "minProperties": fewest,
+        "maxProperties": most,
+    })
+}
+
 /// That, or null.
 pub fn nullable(of: Schema) -> Schema {
     any_of([of, json!({ "type": "null" })])

@@ -3,6 +3,9 @@
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use pinflow_openapi::Schema;
+use pinflow_openapi::schema::{self, matching};
+
 use super::KinesisError;
 use super::member::{Integer, Text};
 use super::shard::HashKey;
@@ -59,6 +62,17 @@ impl TextRule {
     pub(super) const TAG_KEY: Self = Self { pattern: None, length: Some((1, 128)) };
     /// The name of an encryption key.
     pub(super) const KEY_ID: Self = Self { pattern: None, length: Some((1, 2_048)) };
+
+    /// The rule as the OpenAPI document has it.
+    pub(super) fn schema(self) -> Schema {
+        let pattern = |Pattern { text, .. }: Pattern| matching(&format!("(?:{})", text.trim_start_matches('^')));
+        let mut schema = self.pattern.map_or_else(schema::text, pattern);
+        if let Some((least, most)) = self.length {
+            schema["minLength"] = least.into();
+            schema["maxLength"] = most.into();
+        }
+        schema
+    }
 
     const fn new(text: &'static str, matches: fn(&str) -> bool, length: (usize, usize)) -> Self {
         Self { pattern: Some(Pattern { text, matches }), length: Some(length) }

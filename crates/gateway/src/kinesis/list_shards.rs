@@ -14,7 +14,8 @@ use super::{Kinesis, KinesisError};
 
 const DEFAULT_PAGE: usize = 1_000;
 const LARGEST_PAGE: i64 = 10_000;
-const FILTER_TYPES: [&str; 6] =
+/// What `ShardFilter` may filter by, in the order of the model.
+pub(super) const FILTER_TYPES: [&str; 6] =
     ["AFTER_SHARD_ID", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON", "AT_LATEST", "AT_TIMESTAMP", "FROM_TIMESTAMP"];
 
 /// The request of ListShards.

@@ -17,6 +17,7 @@ mod put;
 mod reshard;
 mod resharding;
 mod retention;
+pub(crate) mod schema;
 mod sequence_number;
 mod shard;
 mod shard_iterator;

@@ -12,7 +12,8 @@ use super::shards::Shard;
 use super::stream::Stream;
 use super::{Kinesis, KinesisError};
 
-const SCALING_TYPES: [&str; 1] = ["UNIFORM_SCALING"];
+/// The ways to change the number of shards: one.
+pub(super) const SCALING_TYPES: [&str; 1] = ["UNIFORM_SCALING"];
 
 /// The request of SplitShard.
 #[derive(Debug, Default, Deserialize)]

@@ -10,9 +10,11 @@ use super::stream::{encryption_property, mode_property, monitoring_property};
 use super::streams::{StreamModeDetails, mode};
 use super::{Kinesis, KinesisError};
 
-const ENCRYPTION_TYPES: [&str; 2] = ["NONE", "KMS"];
+/// Whether a stream is encrypted.
+pub(super) const ENCRYPTION_TYPES: [&str; 2] = ["NONE", "KMS"];
 const ALL_METRICS: &str = "ALL";
-const METRICS: [&str; 8] = [
+/// The metrics of a shard, and all of them together.
+pub(super) const METRICS: [&str; 8] = [
     "IncomingBytes",
     "IncomingRecords",
     "OutgoingBytes",

@@ -15,9 +15,10 @@ use super::{Kinesis, KinesisError, arn};
 /// The most tags of a stream.
 const MOST: usize = 50;
 /// The most tags of a request.
-const MOST_GIVEN: usize = 200;
+pub(super) const MOST_GIVEN: usize = 200;
 const LONGEST_KEY: usize = 128;
-const LONGEST_VALUE: usize = 256;
+/// The most characters of a tag's value.
+pub(super) const LONGEST_VALUE: usize = 256;
 
 /// The request of AddTagsToStream.
 #[derive(Debug, Default, Deserialize)]

@@ -8,6 +8,7 @@ mod cors;
 mod error;
 mod event_stream;
 mod format;
+mod openapi;
 mod operation;
 
 use async_trait::async_trait;
@@ -22,6 +23,8 @@ use md5::{Digest, Md5};
 use crate::dialect::{Call, Dialect};
 use crate::kinesis::Kinesis;
 use crate::request_id::RequestId;
+pub(crate) use openapi::api;
+
 use error::Refusal;
 use format::Format;
 use operation::Target;

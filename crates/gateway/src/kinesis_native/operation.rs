@@ -10,7 +10,8 @@ use super::event_stream;
 use super::format::Format;
 use crate::kinesis::Kinesis;
 
-const SERVICE: &str = "Kinesis_20131202";
+/// What every target begins with.
+pub(super) const SERVICE: &str = "Kinesis_20131202";
 
 /// The header `X-Amz-Target`, as in `Kinesis_20131202.PutRecord`.
 #[derive(Clone, Copy, Debug)]

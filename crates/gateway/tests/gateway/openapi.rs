@@ -17,14 +17,16 @@ pub fn check(request: &[&str], reply: &Reply, stages: &[String]) -> Result<(), S
     let (method, uri) = request[0].split_once(' ').unwrap();
     let path = uri.split('?').next().unwrap();
     let head = request.iter().position(|line| line.is_empty()).unwrap_or(request.len());
-    let headers = request[1..head].iter().filter_map(|line| line.split_once(": "));
-    let content_type =
-        headers.filter(|(name, _)| name.eq_ignore_ascii_case("content-type")).map(|(_, value)| value).next();
+    let headers: Vec<_> = request[1..head].iter().filter_map(|line| line.split_once(": ")).collect();
+    let header =
+        |wanted: &str| headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| *value);
     let body = request.get(head + 1..).unwrap_or_default().join("\n");
     let exchange = Exchange {
         method,
-        path: without_stage(path, stages),
-        request: (content_type, body.as_bytes()),
+        // Where there is a target, the path does not matter.
+        path: if header("x-amz-target").is_some() { "/" } else { without_stage(path, stages) },
+        headers: &headers,
+        request: (header("content-type"), body.as_bytes()),
         status: reply.status.as_u16(),
         reply: (reply.headers.get("content-type").and_then(|value| value.to_str().ok()), reply.body.as_bytes()),
     };
@@ -32,7 +34,7 @@ pub fn check(request: &[&str], reply: &Reply, stages: &[String]) -> Result<(), S
         return Ok(());
     }
     match DOCUMENT.check(&exchange) {
-        Err(why) if why.starts_with("no operation") && is_unrouted(reply) => Ok(()),
+        Err(why) if why.starts_with("no operation") && is_unrouted(method, reply) => Ok(()),
         checked => checked,
     }
 }
@@ -44,10 +46,11 @@ fn without_stage<'a>(path: &'a str, stages: &[String]) -> &'a str {
 }
 
 /// Whether the reply says that there is no such path, or no such method on it, in the words of any dialect.
-fn is_unrouted(reply: &Reply) -> bool {
+fn is_unrouted(method: &str, reply: &Reply) -> bool {
     match reply.status.as_u16() {
         405 => true,
         404 => reply.body.contains(r#""error_code":404,"#),
+        403 if reply.body.contains("Unable to determine service/operation name") => method != "POST",
         403 => reply.body.contains("Missing Authentication Token"),
         _ => false,
     }
@@ -68,9 +71,8 @@ async fn every_path_has_the_documented_methods_and_no_others() {
     assert!(paths.len() > 10);
     for path in paths {
         for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
-            let request = Request::builder().method(method).uri(filled(path));
-            let reply = harness.send(request.body(Body::empty()).unwrap()).await;
-            let routed = !is_unrouted(&reply) || lacks_the_thing_alone(&harness, path, &reply).await;
+            let reply = harness.send(request(method, path)).await;
+            let routed = !is_unrouted(method, &reply) || lacks_the_thing_alone(&harness, path, &reply).await;
             let wanted = documented.contains(&(method.to_owned(), path));
             assert_eq!(routed, wanted, "{method} {path}: {} {}", reply.status, reply.body);
         }
@@ -83,8 +85,21 @@ async fn lacks_the_thing_alone(harness: &Harness, path: &str, reply: &Reply) -> 
     reply.status == 404 && harness.send(request).await.status == 200
 }
 
+/// A request without a body, with the header in the path's fragment and the media type that the document has for it: by these a
+/// dialect knows its requests where others have the same path.
+fn request(method: &str, template: &str) -> Request<Body> {
+    let (path, fragment) = template.split_once('#').unwrap_or((template, ""));
+    let content = &DOCUMENT.json()["paths"][template][method.to_ascii_lowercase()]["requestBody"]["content"];
+    let media_type = content.as_object().and_then(|content| content.keys().next());
+    let content_type = media_type.map(|media_type| ("content-type", media_type.as_str()));
+    let request = Request::builder().method(method).uri(filled(path));
+    let headers = fragment.split_once('=').into_iter().chain(content_type);
+    headers.fold(request, |request, (name, value)| request.header(name, value)).body(Body::empty()).unwrap()
+}
+
 /// A path with something in the place of its parameters.
 fn filled(template: &str) -> String {
+    let template = template.split('#').next().unwrap_or(template);
     let fill = |segment: &str| if segment.starts_with('{') { "0".to_owned() } else { segment.to_owned() };
     template.split('/').map(fill).collect::<Vec<_>>().join("/")
 }
