@@ -3,12 +3,12 @@
 use pinflow_openapi::schema::{any, array, array_of, boolean, count, integer, named, object, one_of_texts, text};
 use pinflow_openapi::{Operation, Schema};
 
-use super::{Named, get, json, link, list, list_of, never_found, refused, resource};
+use super::{Named, content, get, link, list, list_of, never_found, refused, resource};
 
 pub(super) fn operations() -> Vec<Operation> {
     let clusters = Operation::new("GET", "/v3/clusters", "listKafkaClusters", "The clusters: this one");
     vec![
-        refused(clusters.reply(200, "Here they are", json(list("KafkaCluster"))), &[]),
+        refused(clusters.reply(200, "Here they are", content(list("KafkaCluster"))), &[]),
         get("", "getKafkaCluster", "The cluster", named("KafkaCluster")),
         get(
             "/broker-configs",

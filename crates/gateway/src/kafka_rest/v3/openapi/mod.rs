@@ -55,7 +55,7 @@ fn get(path: &'static str, id: &'static str, summary: &'static str, reply: Schem
 
 /// Is answered with something that may not be there.
 fn found(operation: Operation, reply: Schema) -> Operation {
-    refused(operation.reply(200, "Here it is", json(reply)), &[404])
+    refused(operation.reply(200, "Here it is", content(reply)), &[404])
 }
 
 /// `GET` of what this node never has.
@@ -65,7 +65,7 @@ fn never_found(path: &'static str, id: &'static str, summary: &'static str) -> O
 
 /// Needs a body, and is refused where that cannot be read or taken.
 fn with_body(operation: Operation, body: Schema) -> Operation {
-    refused(operation.body(json(body)), &[400, 404, 408, 413, 415, 422])
+    refused(operation.body(content(body)), &[400, 404, 408, 413, 415, 422])
 }
 
 /// Every way in which a request is refused: these, and those that any operation knows.
@@ -73,7 +73,7 @@ fn refused(operation: Operation, statuses: &[u16]) -> Operation {
     errors_typed(operation, statuses, &[PLAIN_JSON])
 }
 
-fn json(schema: Schema) -> [(&'static str, Schema); 1] {
+fn content(schema: Schema) -> [(&'static str, Schema); 1] {
     [(PLAIN_JSON, schema)]
 }
 

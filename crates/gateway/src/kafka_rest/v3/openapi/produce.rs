@@ -7,7 +7,7 @@ use pinflow_openapi::schema::{
 };
 use pinflow_openapi::{Operation, Schema};
 
-use super::{Named, json, operation, with_body};
+use super::{Named, content, operation, with_body};
 use crate::kafka_rest::openapi::{ERROR, partition, topic};
 use crate::settings::GatewaySettings;
 
@@ -25,7 +25,7 @@ pub(super) fn operations() -> Vec<Operation> {
     .reply(
         200,
         "One object a record, in their order and as soon as it is stored: where it is, or why it was refused",
-        json(sequence(any_of([produced([("error_code", constant(200))]), named(ERROR)]))),
+        content(sequence(any_of([produced([("error_code", constant(200))]), named(ERROR)]))),
     );
     let batch = operation(
         "POST",
@@ -33,7 +33,7 @@ pub(super) fn operations() -> Vec<Operation> {
         "produceRecordsBatch",
         "Produce a few records to a topic at once",
     )
-    .reply(207, "Where the entries are, and why others were refused", json(batch_reply()));
+    .reply(207, "Where the entries are, and why others were refused", content(batch_reply()));
     vec![with_body(stream, sequence(any_of([named(RECORD), any()]))), with_body(batch, batch_request())]
 }
 

@@ -8,7 +8,7 @@ use pinflow_openapi::{Operation, Parameter, Schema};
 use serde_json::json;
 
 use super::cluster::config;
-use super::{Named, found, get, json, link, list, list_of, never_found, operation, refused, resource, with_body};
+use super::{Named, content, found, get, link, list, list_of, never_found, operation, refused, resource, with_body};
 use crate::kafka_rest::openapi::{partition, topic};
 
 pub(super) fn operations() -> Vec<Operation> {
@@ -17,12 +17,12 @@ pub(super) fn operations() -> Vec<Operation> {
 
 fn of_topics() -> Vec<Operation> {
     let create = operation("POST", "/topics", "createKafkaTopic", "Make a topic")
-        .reply(200, "It could be made, and was only checked", json(named("KafkaTopic")))
-        .reply(201, "It was made", json(named("KafkaTopic")))
+        .reply(200, "It could be made, and was only checked", content(named("KafkaTopic")))
+        .reply(201, "It was made", content(named("KafkaTopic")))
         .reply_header("Location", text());
     let grow =
         operation("PATCH", "/topics/{topic_name}", "updatePartitionCountKafkaTopic", "Give a topic more partitions")
-            .reply(200, "It has them", json(named("KafkaTopic")));
+            .reply(200, "It has them", content(named("KafkaTopic")));
     let delete = operation("DELETE", "/topics/{topic_name}", "deleteKafkaTopic", "Delete a topic with its records")
         .reply(204, "It is gone", []);
     vec![
@@ -77,7 +77,7 @@ fn of_partitions() -> Vec<Operation> {
     const OFFSET: &str = "/topics/{topic_name}/partitions/{partition_id}/offset";
     let offset = operation("GET", OFFSET, "getKafkaPartitionOffset", "What a partition holds")
         .with(Parameter::query("offset_type", constant("earliest_and_latest")).required())
-        .reply(200, "Here it is", json(named("KafkaPartitionWithOffsets")));
+        .reply(200, "Here it is", content(named("KafkaPartitionWithOffsets")));
     let no_reassignments = || list_of("KafkaReassignment", array_of(any(), 0, 0));
     vec![
         get(
