@@ -298,7 +298,7 @@ mod tests {
     fn streamed(body: &str, reply: &str) -> Result<(), String> {
         let json = Some("application/json");
         let (request, reply) = ((json, body.as_bytes()), (json, reply.as_bytes()));
-        document().check(&Exchange { method: "PUT", path: "/things", request, status: 200, reply })
+        document().check(&Exchange { method: "PUT", path: "/things", headers: &[], request, status: 200, reply })
     }
 
     #[test]
@@ -329,7 +329,7 @@ mod tests {
     fn a_request_that_does_not_say_what_its_body_is_sends_what_the_operation_takes() {
         let sent = |body: &str| {
             let (request, reply) = ((None, body.as_bytes()), (Some("text/plain"), b"ok".as_slice()));
-            document().check(&Exchange { method: "POST", path: "/things", request, status: 200, reply })
+            document().check(&Exchange { method: "POST", path: "/things", headers: &[], request, status: 200, reply })
         };
         sent("[2]").unwrap();
         assert!(sent("[10]").unwrap_err().contains("maximum"));

@@ -5,7 +5,6 @@ use pinflow_openapi::schema::{
     any, any_of, array, array_of, boolean, constant, count, integer, named, nullable, object, one_of_texts, text,
 };
 use pinflow_openapi::{Operation, Parameter, Schema};
-use serde_json::json;
 
 use super::cluster::config;
 use super::{Named, content, found, get, link, list, list_of, never_found, operation, refused, resource, with_body};
@@ -147,7 +146,7 @@ fn create_request() -> Schema {
 fn alter_request() -> Schema {
     let operation = nullable(one_of_texts(&["SET", "DELETE"]));
     let mut changes = array(object([("name", text()), ("value?", nullable(text())), ("operation?", operation)]));
-    changes["minItems"] = json!(1);
+    changes["minItems"] = 1.into();
     object([("data", changes), ("validate_only?", nullable(boolean()))])
 }
 
