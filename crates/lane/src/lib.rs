@@ -4,13 +4,13 @@
 mod batch;
 mod chunk;
 mod error;
-mod gathering;
 mod intake;
 mod status;
 mod stream;
 mod writer;
 
 pub use batch::{BatchLane, BatchRun};
+pub use chunk::{Chunk, LaneRecord};
 pub use error::LaneError;
 pub use status::{BatchStatus, LaneStatus, SharedStatus};
 pub use stream::{StreamLane, Trigger};

@@ -22,9 +22,8 @@ use pinflow_table::{
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::chunk::{Chunk, RecordView, nth};
+use crate::chunk::{Chunk, nth};
 use crate::error::LaneError;
-use crate::gathering::Gathering;
 use crate::status::{BatchStatus, SharedStatus};
 
 /// The table of a stream's dead letters: both lanes write it, one at a time.
@@ -189,91 +188,43 @@ impl LaneWriter {
         cleaned: CleanBatch,
         began: Instant,
     ) -> Result<(), LaneError> {
-        let mut gathering = self.begin(began)?;
-        self.gather(&mut gathering, chunks, cleaned).await?;
-        self.commit(gathering).await
-    }
-
-    /// Begins a commit.
-    ///
-    /// # Errors
-    /// [`LaneError::Table`].
-    pub(crate) fn begin(&self, began: Instant) -> Result<Gathering, LaneError> {
-        Ok(Gathering::new(self.table.begin_files()?, began))
-    }
-
-    /// Adds a cleaned batch to a commit. Its chunks begin where the commit's chunks so far end, else at the committed positions. A commit
-    /// that is begun and not finished puts the lane in doubt.
-    ///
-    /// # Errors
-    /// [`LaneError::Key`].
-    pub(crate) async fn gather(
-        &mut self,
-        gathering: &mut Gathering,
-        chunks: &[Chunk],
-        cleaned: CleanBatch,
-    ) -> Result<(), LaneError> {
         let CleanBatch { rows, rejects, filtered, nulled, .. } = cleaned;
-        self.in_doubt = true;
-        gathering.letters.extend(rejects.iter().map(|reject| self.dead_letter(chunks, reject)));
+        let letters: Vec<DeadLetter> = rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
         let distinct = match (&self.keys, self.parts.cleaner.key_column()) {
             (Some(keys), Some(column)) => {
                 Some(keys.distinct(&rows, column).map_err(|e| self.key_error(&e.to_string()))?)
             }
             _ => None,
         };
-        gathering.duplicates += distinct.as_ref().map_or(0, |distinct| distinct.duplicates);
+        let duplicates = distinct.as_ref().map_or(0, |distinct| distinct.duplicates);
         let new_rows = distinct.as_ref().map_or(rows, |distinct| distinct.rows.clone());
-        self.accept(distinct);
-        gathering.rows += new_rows.num_rows() as u64;
-        gathering.filtered += filtered;
-        gathering.nulled += nulled;
-        gathering.cover(chunks);
-        gathering.files.write(new_rows).await;
-        Ok(())
-    }
+        let row_count = new_rows.num_rows() as u64;
 
-    /// Commits dead letters, then rows and position.
-    ///
-    /// # Errors
-    /// [`LaneError`]; then the table alone knows how far it got.
-    pub(crate) async fn commit(&mut self, gathering: Gathering) -> Result<(), LaneError> {
         self.in_doubt = true;
-        self.commit_dead(&gathering.letters).await?;
-        let commit = self.commit_of(&gathering).await?;
-        let Gathering { files, letters, ranges, records, rows, duplicates, filtered, oldest, began, .. } = gathering;
-        self.table.commit_files(files.finish().await?, &commit).await?;
+        self.commit_dead(&letters).await?;
+        let mut commit = self.commit_of(chunks, new_rows, duplicates, filtered, letters.len()).await?;
+        if nulled > 0 {
+            // Values that a field's policy turned into null: never without a trace in the table's history.
+            commit.notes.push(("pinflow.nulled".to_owned(), nulled.into()));
+        }
+        self.table.commit(&commit).await?;
+        self.accept(distinct);
         self.in_doubt = false;
-        let now = self.parts.clock.now();
-        let duration: Duration = began.elapsed();
-        let distinct_keys = self.key_count();
-        self.status.update(|status| {
-            status.position.extend(ranges.iter().map(|(partition, (_, next))| (*partition, *next)));
-            status.rows += rows;
-            status.duplicates += duplicates;
-            status.filtered += filtered;
-            status.dead += letters.len() as u64;
-            status.distinct_keys = distinct_keys;
-            status.batches += 1;
-            status.records += records;
-            status.busy += duration;
-            let freshness = oldest.map(|oldest| now.since(oldest));
-            status.last_batch = Some(BatchStatus { records, rows, duration, committed: now, freshness });
-        });
+        self.report(chunks, began, row_count, duplicates, filtered, letters.len() as u64);
         keep_healthy(&mut self.table).await;
         Ok(())
     }
 
     fn dead_letter(&self, chunks: &[Chunk], reject: &pinflow_clean::Reject) -> DeadLetter {
-        let RecordView { position, arrived, value } = nth(chunks, reject.index);
+        let (position, record) = nth(chunks, reject.index);
         DeadLetter {
             lane: self.parts.lane.to_string(),
             topic: self.topic().to_string(),
             position,
             reason: reject.cause.to_string(),
             place: reject.cause.place(),
-            raw: value.map(<[u8]>::to_vec),
-            arrived,
+            raw: record.value.as_ref().map(|bytes| bytes.to_vec()),
+            arrived: record.arrived,
             rejected: self.parts.clock.now(),
         }
     }
@@ -288,18 +239,23 @@ impl LaneWriter {
         Ok(())
     }
 
-    async fn commit_of(&mut self, gathering: &Gathering) -> Result<Commit, LaneError> {
-        let Gathering { duplicates, filtered, nulled, rows, letters, .. } = gathering;
-        let mut progress: Vec<Progress> = gathering
-            .ranges
+    async fn commit_of(
+        &mut self,
+        chunks: &[Chunk],
+        rows: RecordBatch,
+        duplicates: u64,
+        filtered: u64,
+        dead: usize,
+    ) -> Result<Commit, LaneError> {
+        let mut progress: Vec<Progress> = chunks
             .iter()
-            .map(|(partition, (from, next))| Progress {
-                application: self.position_of(*partition),
-                from: signed(*from),
-                to: signed(*next),
+            .map(|chunk| Progress {
+                application: self.position_of(chunk.partition),
+                from: signed(chunk.from),
+                to: signed(chunk.next),
             })
             .collect();
-        for (counter, added) in [("duplicates", *duplicates), ("filtered", *filtered)] {
+        for (counter, added) in [("duplicates", duplicates), ("filtered", filtered)] {
             if added > 0 {
                 let before = self.counter(counter).await?.cast_signed();
                 progress.push(Progress {
@@ -309,23 +265,42 @@ impl LaneWriter {
                 });
             }
         }
-        let mut notes = vec![
-            ("pinflow.rows".to_owned(), (*rows).into()),
-            ("pinflow.duplicates".to_owned(), (*duplicates).into()),
-            ("pinflow.filtered".to_owned(), (*filtered).into()),
-            ("pinflow.dead".to_owned(), letters.len().into()),
+        let notes = vec![
+            ("pinflow.rows".to_owned(), rows.num_rows().into()),
+            ("pinflow.duplicates".to_owned(), duplicates.into()),
+            ("pinflow.filtered".to_owned(), filtered.into()),
+            ("pinflow.dead".to_owned(), dead.into()),
         ];
-        if *nulled > 0 {
-            // Values that a field's policy turned into null: never without a trace in the table's history.
-            notes.push(("pinflow.nulled".to_owned(), (*nulled).into()));
-        }
-        Ok(Commit { rows: Vec::new(), progress, notes })
+        Ok(Commit { rows: vec![rows], progress, notes })
     }
 
     fn accept(&mut self, distinct: Option<Distinct>) {
         if let (Some(keys), Some(distinct)) = (&mut self.keys, distinct) {
             keys.accept(&distinct);
         }
+    }
+
+    fn report(&self, chunks: &[Chunk], began: Instant, rows: u64, duplicates: u64, filtered: u64, dead: u64) {
+        let now = self.parts.clock.now();
+        let oldest = chunks.iter().filter_map(|chunk| chunk.records.first()?.arrived).min();
+        let records: u64 = chunks.iter().map(|chunk| chunk.records.len() as u64).sum();
+        let duration: Duration = began.elapsed();
+        let distinct_keys = self.key_count();
+        self.status.update(|status| {
+            for chunk in chunks {
+                status.position.insert(chunk.partition, chunk.next);
+            }
+            status.rows += rows;
+            status.duplicates += duplicates;
+            status.filtered += filtered;
+            status.dead += dead;
+            status.distinct_keys = distinct_keys;
+            status.batches += 1;
+            status.records += records;
+            status.busy += duration;
+            let freshness = oldest.map(|oldest| now.since(oldest));
+            status.last_batch = Some(BatchStatus { records, rows, duration, committed: now, freshness });
+        });
     }
 
     fn key_count(&self) -> u64 {
@@ -362,8 +337,8 @@ impl Cleaning {
         let cleaner = Arc::clone(&self.cleaner);
         let chunks = Arc::clone(chunks);
         let work = move || {
-            let mut records = Vec::with_capacity(chunks.iter().map(Chunk::len).sum());
-            chunks.iter().for_each(|chunk| chunk.append_values(&mut records));
+            let records: Vec<Option<&[u8]>> =
+                chunks.iter().flat_map(|chunk| chunk.records.iter().map(|record| record.value.as_deref())).collect();
             cleaner.clean(&records)
         };
         let cleaned = tokio::task::spawn_blocking(work).await;

@@ -49,8 +49,6 @@ pub struct NodeConfig {
     pub gateway: GatewaySettings,
     /// The archive.
     pub archive: ArchiveSettings,
-    /// Where its objects are; `None` is the folder `archive` of the data folder.
-    pub archive_folder: Option<PathBuf>,
     /// The stream lanes' micro-batches.
     pub trigger: Trigger,
     /// How tables are kept healthy.
@@ -142,7 +140,6 @@ impl NodeConfig {
             topics: TopicConfig::default(),
             gateway: GatewaySettings { home: Some("/dashboard".to_owned()), ..GatewaySettings::default() },
             archive: ArchiveSettings::default(),
-            archive_folder: None,
             trigger: Trigger::default(),
             tables: Upkeep::default(),
             query: QueryLimits::default(),

@@ -4,7 +4,6 @@
 
 mod access;
 mod dead_letters;
-mod foreign_archive;
 mod golden;
 mod observation;
 mod other_pipeline;
