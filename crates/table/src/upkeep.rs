@@ -72,10 +72,15 @@ impl UpkeepTask {
     /// The outcome of what was begun.
     pub(crate) async fn wait(&mut self) -> Result<(), TableError> {
         let Some(running) = self.running.take() else { return Ok(()) };
-        running.await.unwrap_or_else(|stopped| {
+        let done = running.await.unwrap_or_else(|stopped| {
             tracing::error!(%stopped, "the upkeep of a table broke down; it is tried again");
             Ok(())
-        })
+        });
+        if done.is_err() {
+            // What was to be merged is there still. (Commits that come faster than a merge can overtake it.)
+            self.left_over = 0;
+        }
+        done
     }
 
     /// Begins what is due of `table`, unless something is under way.
