@@ -1,6 +1,6 @@
-//! How fast a lane is: from the log, or from the archive, to committed Delta tables.
+//! How fast a stream lane is, from the log to the committed Delta table. It measures one stream on data that it is given.
 //!
-//! `cargo bench -p pinflow-lane -- FOLDER STREAM` reads `FOLDER/STREAM.json`, one event a line.
+//! `cargo bench -p pinflow-lane --bench lanes -- FOLDER STREAM` reads `FOLDER/STREAM.json`, one event a line.
 
 #![allow(clippy::unwrap_used)]
 
