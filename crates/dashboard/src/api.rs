@@ -124,6 +124,8 @@ struct QueryRequest {
     sql: String,
     #[serde(default = "default_lane")]
     lane: Lane,
+    #[serde(default)]
+    committed: bool,
     #[serde(default = "default_rows")]
     limit: usize,
     #[serde(default)]
@@ -152,7 +154,8 @@ async fn query(
 ) -> Result<Response, ApiError> {
     let Json(request) = request?;
     let limit = within(request.limit, MAX_ROWS)?;
-    let result = dashboard.view.query(&request.sql, request.lane, limit).await?;
+    let scope = Scope { lane: request.lane, committed: request.committed };
+    let result = dashboard.view.query(&request.sql, scope, limit).await?;
     Ok(match request.format {
         Format::Json => Json(result).into_response(),
         Format::Csv => {

@@ -4,7 +4,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::view::{AnswerView, BalanceRow, Counters, DeadLetter, Lane, Overview, QueryResult, ReconcileView, RunView};
+use crate::view::{AnswerView, BalanceRow, Counters, DeadLetter, Overview, QueryResult, ReconcileView, RunView, Scope};
 
 /// What the node tells the dashboard.
 #[async_trait]
@@ -37,11 +37,11 @@ pub trait NodeView: Send + Sync {
     /// The latest answer of every query of the pipeline, in its order; those without an answer too.
     async fn answers(&self) -> Result<Vec<AnswerView>, ViewError>;
 
-    /// Runs a query: unqualified names are streams on `lane`; `limit` rows at most.
+    /// Runs a query; `limit` rows at most.
     ///
     /// # Errors
     /// [`ErrorKind::Invalid`] for SQL that is wrong, with the engine's text.
-    async fn query(&self, sql: &str, lane: Lane, limit: usize) -> Result<QueryResult, ViewError>;
+    async fn query(&self, sql: &str, scope: Scope, limit: usize) -> Result<QueryResult, ViewError>;
 
     /// The newest dead letters of a stream, of both lanes, `limit` at most.
     ///

@@ -40,6 +40,21 @@ pub enum Lane {
     Stream,
 }
 
+/// What a question's names mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The lane whose tables are meant by names without a schema.
+    pub lane: Lane,
+    /// Whether `stream.*` leaves out what is acknowledged but not committed yet.
+    pub committed: bool,
+}
+
+impl From<Lane> for Scope {
+    fn from(lane: Lane) -> Self {
+        Self { lane, committed: false }
+    }
+}
+
 /// Whether the node does all its work.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Health {

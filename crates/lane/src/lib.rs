@@ -4,6 +4,7 @@
 mod batch;
 mod chunk;
 mod error;
+mod fresh;
 mod intake;
 mod status;
 mod stream;
@@ -12,6 +13,7 @@ mod writer;
 pub use batch::{BatchLane, BatchRun};
 pub use chunk::{Chunk, LaneRecord};
 pub use error::LaneError;
+pub use fresh::{FreshRows, FreshTail};
 pub use status::{BatchStatus, LaneStatus, SharedStatus};
 pub use stream::{StreamLane, Trigger};
 pub use writer::{DeadTable, LaneParts, LaneWriter, open_dead_table};

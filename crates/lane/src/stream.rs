@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::{FutureExt, select_all};
-use pinflow_event::{Offset, Partition, TopicPartition};
+use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 use pinflow_log::{EventLog, LogError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::LaneError;
+use crate::fresh::FreshTail;
 use crate::intake::{AbortOnDrop, Intake, Prepared};
 use crate::writer::LaneWriter;
 
@@ -71,6 +72,11 @@ impl StreamLane {
         let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, ahead: None };
         lane.partitions().await?;
         Ok(lane)
+    }
+
+    /// The events that this lane has not committed yet. One look cleans `records` and `bytes` of them at most.
+    pub fn fresh_tail(&self, records: usize, bytes: usize) -> FreshTail {
+        FreshTail::new(Intake { records, bytes, ..self.intake.clone() }, self.writer.shared_committed())
     }
 
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
@@ -207,12 +213,12 @@ impl StreamLane {
 
     /// The topic's partitions as they are now; those that are new are joined.
     async fn partitions(&mut self) -> Result<Vec<Partition>, LaneError> {
-        let partitions = self.intake.log.topic(&self.intake.topic).await?.config.partitions;
-        while self.joined < partitions {
+        let partitions: Vec<Partition> = partitions_of(self.intake.log.as_ref(), &self.intake.topic).await?.collect();
+        while (self.joined as usize) < partitions.len() {
             self.join(Partition(self.joined)).await?;
             self.joined += 1;
         }
-        Ok((0..partitions).map(Partition).collect())
+        Ok(partitions)
     }
 
     /// Begins to read a partition where the table stands: at offset 0 where it was just added.
@@ -231,4 +237,12 @@ impl StreamLane {
 enum Step {
     Committed,
     Drained,
+}
+
+/// The partitions of a topic as they are now.
+pub(crate) async fn partitions_of(
+    log: &dyn EventLog,
+    topic: &TopicName,
+) -> Result<impl Iterator<Item = Partition> + use<>, LaneError> {
+    Ok((0..log.topic(topic).await?.config.partitions).map(Partition))
 }

@@ -5,7 +5,7 @@
 //! keeps them right where a table was moved away to be built anew.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::chunk::{Chunk, nth};
 use crate::error::LaneError;
+use crate::fresh::{Committed, SharedCommitted};
 use crate::status::{BatchStatus, SharedStatus};
 
 /// The table of a stream's dead letters: both lanes write it, one at a time.
@@ -62,7 +63,7 @@ pub struct LaneParts {
 pub struct LaneWriter {
     parts: LaneParts,
     table: Table,
-    keys: Option<KeySet>,
+    committed: SharedCommitted,
     status: SharedStatus,
     /// A commit was begun and its outcome not learned: it failed, or whoever waited for it gave up. Then the table alone knows
     /// the position and the keys, and both are read anew.
@@ -77,7 +78,13 @@ impl LaneWriter {
     pub async fn open(parts: LaneParts) -> Result<Self, LaneError> {
         let location = parts.tables.table(parts.lane.as_str(), &parts.stream.lane(parts.lane).table)?;
         let table = Table::open(&location, parts.cleaner.output_schema()).await?;
-        let mut writer = Self { parts, table, keys: None, status: SharedStatus::default(), in_doubt: false };
+        let mut writer = Self {
+            parts,
+            table,
+            committed: SharedCommitted::default(),
+            status: SharedStatus::default(),
+            in_doubt: false,
+        };
         writer.recover().await?;
         Ok(writer)
     }
@@ -85,9 +92,9 @@ impl LaneWriter {
     /// Reads from the tables what the lane remembers of them.
     async fn recover(&mut self) -> Result<(), LaneError> {
         // The old keys go first: there is no memory for both.
-        self.keys = None;
+        self.write_committed().keys = None;
         self.table.reload().await?;
-        self.keys = match self.parts.cleaner.key_column() {
+        let keys = match self.parts.cleaner.key_column() {
             Some(_) => Some(read_keys(&self.parts, &self.table).await?),
             None => None,
         };
@@ -95,6 +102,7 @@ impl LaneWriter {
         for partition in self.status.get().position.into_keys() {
             position.insert(partition, self.committed(partition).await?);
         }
+        *self.write_committed() = Committed { positions: position.clone(), keys };
         let dead = self.rewind_dead().await?;
         let duplicates = self.counter("duplicates").await?;
         let filtered = self.counter("filtered").await?;
@@ -161,6 +169,7 @@ impl LaneWriter {
             self.recover().await?;
         }
         let offset = self.committed(partition).await?;
+        self.write_committed().positions.insert(partition, offset);
         self.status.update(|status| {
             status.position.insert(partition, offset);
         });
@@ -190,9 +199,9 @@ impl LaneWriter {
     ) -> Result<(), LaneError> {
         let CleanBatch { rows, rejects, filtered, nulled, .. } = cleaned;
         let letters: Vec<DeadLetter> = rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
-        let distinct = match (&self.keys, self.parts.cleaner.key_column()) {
+        let distinct = match (&self.read_committed().keys, self.parts.cleaner.key_column()) {
             (Some(keys), Some(column)) => {
-                Some(keys.distinct(&rows, column).map_err(|e| self.key_error(&e.to_string()))?)
+                Some(keys.distinct(&rows, column).map_err(|e| self.cleaning().key_error(&e))?)
             }
             _ => None,
         };
@@ -208,7 +217,7 @@ impl LaneWriter {
             commit.notes.push(("pinflow.nulled".to_owned(), nulled.into()));
         }
         self.table.commit(&commit).await?;
-        self.accept(distinct);
+        self.accept(chunks, distinct);
         self.in_doubt = false;
         self.report(chunks, began, row_count, duplicates, filtered, letters.len() as u64);
         keep_healthy(&mut self.table).await;
@@ -274,10 +283,25 @@ impl LaneWriter {
         Ok(Commit { rows: vec![rows], progress, notes })
     }
 
-    fn accept(&mut self, distinct: Option<Distinct>) {
-        if let (Some(keys), Some(distinct)) = (&mut self.keys, distinct) {
+    fn accept(&self, chunks: &[Chunk], distinct: Option<Distinct>) {
+        let mut committed = self.write_committed();
+        if let (Some(keys), Some(distinct)) = (&mut committed.keys, distinct) {
             keys.accept(&distinct);
         }
+        committed.positions.extend(chunks.iter().map(|chunk| (chunk.partition, chunk.next)));
+    }
+
+    /// What is committed, for those who look behind it.
+    pub(crate) fn shared_committed(&self) -> SharedCommitted {
+        Arc::clone(&self.committed)
+    }
+
+    fn read_committed(&self) -> RwLockReadGuard<'_, Committed> {
+        self.committed.read().expect("nobody panics while writing what is committed")
+    }
+
+    fn write_committed(&self) -> RwLockWriteGuard<'_, Committed> {
+        self.committed.write().expect("nobody panics while writing what is committed")
     }
 
     fn report(&self, chunks: &[Chunk], began: Instant, rows: u64, duplicates: u64, filtered: u64, dead: u64) {
@@ -304,11 +328,11 @@ impl LaneWriter {
     }
 
     fn key_count(&self) -> u64 {
-        self.keys.as_ref().map_or(0, |keys| keys.len() as u64)
+        self.read_committed().keys.as_ref().map_or(0, |keys| keys.len() as u64)
     }
 
     fn position_of(&self, partition: Partition) -> String {
-        format!("pinflow/{}/{partition}", self.topic())
+        application_of(self.topic(), partition)
     }
 
     fn counter_of(&self, counter: &str) -> String {
@@ -332,6 +356,16 @@ pub(crate) struct Cleaning {
 }
 
 impl Cleaning {
+    /// The number of the key's column in the cleaned rows.
+    pub fn key_column(&self) -> Option<usize> {
+        self.cleaner.key_column()
+    }
+
+    /// That a key could not be read.
+    pub fn key_error(&self, error: &ArrowError) -> LaneError {
+        LaneError::Key { stream: self.stream.clone(), reason: error.to_string() }
+    }
+
     /// Cleans off the async threads: the gateway must not wait for it.
     pub async fn clean(&self, chunks: &Arc<Vec<Chunk>>) -> Result<CleanBatch, LaneError> {
         let cleaner = Arc::clone(&self.cleaner);
@@ -345,6 +379,11 @@ impl Cleaning {
         Ok(cleaned
             .map_err(|error| LaneError::Panicked { stream: self.stream.clone(), reason: error.to_string() })??)
     }
+}
+
+/// The application id under which a table keeps how far it has taken in a partition.
+pub(crate) fn application_of(topic: &TopicName, partition: Partition) -> String {
+    format!("pinflow/{topic}/{partition}")
 }
 
 async fn read_keys(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use object_store::memory::InMemory;
 use pinflow_archive::{Archive, ArchiveReader, ArchiveSettings};
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, ManualClock, NewRecord, Offset, Partition, TopicName, TopicPartition};
-use pinflow_lane::{BatchLane, LaneParts, LaneStatus, LaneWriter, StreamLane, Trigger, open_dead_table};
+use pinflow_lane::{BatchLane, FreshRows, LaneParts, LaneStatus, LaneWriter, StreamLane, Trigger, open_dead_table};
 use pinflow_log::{EventLog, MemoryLog, TopicChange, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
 use pinflow_table::{TableRoot, Upkeep};
@@ -132,6 +133,31 @@ async fn every_record_ends_in_one_place_on_both_lanes() {
     assert_eq!((run.records, run.rows, run.duplicates, run.dead), (10, 4, 2, 3));
     assert_eq!(counts(&batch.status().get()), OUTCOME);
     assert_eq!(batch.run().await.unwrap(), pinflow_lane::BatchRun::default());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fresh_tail_has_what_is_acknowledged_once_and_without_duplicates() {
+    let world = World::new(2).await;
+    world.append(Lane::Stream, 0, &EVENTS).await;
+    let (mut lane, status) = world.stream_lane().await;
+    let tail = lane.fresh_tail(100, 1 << 20);
+    let at = |first: u64, second: u64| BTreeMap::from([(Partition(0), Offset(first)), (Partition(1), Offset(second))]);
+    let rows = async |at| match tail.rows(at).await.unwrap() {
+        FreshRows::Rows(rows) => Some(rows.num_rows()),
+        FreshRows::Moved => None,
+        FreshRows::TooFar { records } => panic!("{records} records are too many"),
+    };
+    assert_eq!(rows(at(0, 0)).await, Some(4));
+    lane.catch_up().await.unwrap();
+    assert_eq!((rows(at(0, 0)).await, rows(at(10, 0)).await), (None, Some(0)));
+    // A known key in the other partition, a new one, and that one again.
+    world.append(Lane::Stream, 1, &[r#"{"id":5}"#, r#"{"id":6}"#, r#"{"id":6,"note":"again"}"#]).await;
+    assert_eq!(rows(at(10, 0)).await, Some(1));
+    lane.catch_up().await.unwrap();
+    assert_eq!((rows(at(10, 3)).await, status.get().rows), (Some(0), 5));
+    let narrow = lane.fresh_tail(1, 1 << 20);
+    world.append(Lane::Stream, 0, &[r#"{"id":7}"#, r#"{"id":8}"#]).await;
+    assert!(matches!(narrow.rows(at(10, 3)).await.unwrap(), FreshRows::TooFar { records: 2 }));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -51,6 +51,8 @@ pub struct NodeConfig {
     pub archive: ArchiveSettings,
     /// The stream lanes' micro-batches.
     pub trigger: Trigger,
+    /// How much of a stream that is not committed yet one question may clean.
+    pub fresh: FreshLimits,
     /// How tables are kept healthy.
     pub tables: Upkeep,
     /// What a query may take.
@@ -122,6 +124,21 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// How much a question about a stream cleans at most, before it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FreshLimits {
+    /// Records.
+    pub records: usize,
+    /// Bytes of records.
+    pub bytes: usize,
+}
+
+impl Default for FreshLimits {
+    fn default() -> Self {
+        Self { records: 200_000, bytes: 128 << 20 }
+    }
+}
+
 impl NodeConfig {
     /// The defaults for `pipeline` on `data`: 127.0.0.1, port 8080 or the next free one.
     pub fn new(data: PathBuf, pipeline: Arc<Pipeline>) -> Self {
@@ -141,6 +158,7 @@ impl NodeConfig {
             gateway: GatewaySettings { home: Some("/dashboard".to_owned()), ..GatewaySettings::default() },
             archive: ArchiveSettings::default(),
             trigger: Trigger::default(),
+            fresh: FreshLimits::default(),
             tables: Upkeep::default(),
             query: QueryLimits::default(),
             schedule: true,

@@ -10,6 +10,7 @@ mod credentials;
 mod data_folder;
 mod dead;
 mod error;
+mod fresh;
 mod health;
 mod lag;
 mod listeners;
@@ -28,7 +29,7 @@ mod work;
 
 pub use check::check;
 pub use clock::SystemClock;
-pub use config::{AccessSettings, ListenAddress, LogSettings, NodeConfig, TlsSettings};
+pub use config::{AccessSettings, FreshLimits, ListenAddress, LogSettings, NodeConfig, TlsSettings};
 pub use crash::{CrashPoint, CrashPointError, STEPS as CRASH_STEPS};
 pub use data_folder::{NodeAddress, running_node};
 pub use error::NodeError;

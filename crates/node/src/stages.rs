@@ -24,6 +24,7 @@ use crate::config::NodeConfig;
 use crate::crash::CrashingDisk;
 use crate::data_folder::DataFolder;
 use crate::error::NodeError;
+use crate::fresh::StreamTails;
 use crate::system_tables::NodeTables;
 
 /// Everything that a node is made of.
@@ -62,6 +63,7 @@ impl Stages {
         let secret = secret();
         let mut batch_lanes = BTreeMap::new();
         let mut stream_lanes = Vec::new();
+        let mut tails = BTreeMap::new();
         let mut statuses = BTreeMap::new();
         for stream in &config.pipeline.streams {
             let dead = open_dead_table(&tables, &stream.name).await?;
@@ -82,7 +84,9 @@ impl Stages {
 
             let writer = LaneWriter::open(parts(Lane::Stream)).await?;
             statuses.insert((Lane::Stream, stream.name.clone()), writer.status());
-            stream_lanes.push(StreamLane::new(Arc::clone(&log), writer, config.trigger).await?);
+            let lane = StreamLane::new(Arc::clone(&log), writer, config.trigger).await?;
+            tails.insert(stream.name.clone(), lane.fresh_tail(config.fresh.records, config.fresh.bytes));
+            stream_lanes.push(lane);
         }
 
         let system = Arc::new(NodeTables::default());
@@ -93,7 +97,8 @@ impl Stages {
             &columns,
             Some(Arc::clone(&system) as Arc<dyn pinflow_query::SystemTables>),
             config.query.clone(),
-        )?;
+        )?
+        .with_fresh(Arc::new(StreamTails(tails)));
         Ok(Self {
             config,
             folder,

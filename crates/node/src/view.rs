@@ -7,14 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane as LaneView, Overview, QueryResult, ReconcileView, RunState as RunStateView, RunView, StreamProgress,
-    TaskView,
+    Lane as LaneView, Overview, QueryResult, ReconcileView, RunState as RunStateView, RunView, Scope as ScopeView,
+    StreamProgress, TaskView,
 };
 use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
 use pinflow_event::Timestamp;
 use pinflow_gateway::Gateway;
 use pinflow_pipeline::{self as pipeline, Lane, Stream, Work};
-use pinflow_query::{Answer, QueryError};
+use pinflow_query::{Answer, QueryError, Scope};
 use pinflow_schedule::{JobRun, RunId, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -112,15 +112,16 @@ impl NodeView for View {
         Ok(answers)
     }
 
-    async fn query(&self, sql: &str, lane: LaneView, limit: usize) -> Result<QueryResult, ViewError> {
+    async fn query(&self, sql: &str, scope: ScopeView, limit: usize) -> Result<QueryResult, ViewError> {
         self.stages.questions.fetch_add(1, Ordering::Relaxed);
         let balance = balance::rows(&self.stages).await.map_err(failed)?;
         self.stages.system.update(balance, self.scheduler.history().list(RUNS_SHOWN));
-        let lane = match lane {
+        let lane = match scope.lane {
             LaneView::Batch => Lane::Batch,
             LaneView::Stream => Lane::Stream,
         };
-        let answer = self.stages.engine.query(sql, lane, &Default::default()).await.map_err(|e| failed(e.into()))?;
+        let scope = Scope { lane, fresh: !scope.committed };
+        let answer = self.stages.engine.query(sql, scope, &Default::default()).await.map_err(|e| failed(e.into()))?;
         let (columns, mut rows) = table(&answer);
         let truncated = rows.len() > limit;
         rows.truncate(limit);

@@ -14,6 +14,7 @@ use pinflow_table::{TableError, TableRoot, dead_letter_schema};
 
 use crate::delta::LazyTable;
 use crate::error::QueryError;
+use crate::fresh::{self, FreshRows};
 use crate::hint::nearest;
 use crate::system::SystemTables;
 
@@ -27,9 +28,11 @@ pub(crate) const RESULT: &str = "result";
 const SYSTEM: &str = "system";
 
 /// All schemas of a pipeline.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Catalog {
     delta: BTreeMap<&'static str, Arc<DeltaSchema>>,
+    /// What the schema `stream` shows: fresh where there is somebody to ask.
+    stream: Arc<dyn SchemaProvider>,
     system: Arc<SystemSchema>,
 }
 
@@ -61,7 +64,14 @@ impl Catalog {
             Ok(lazy(RESULT, &query.name, location, None, made_by))
         });
         delta.insert(RESULT, schema(results)?);
-        Ok(Self { delta, system: Arc::new(SystemSchema(system)) })
+        let stream = Arc::clone(&delta[Lane::Stream.as_str()]) as Arc<dyn SchemaProvider>;
+        Ok(Self { delta, stream, system: Arc::new(SystemSchema(system)) })
+    }
+
+    /// The same catalog, whose schema `stream` has the rows that are not committed yet, too.
+    pub fn with_fresh(&self, fresh: Arc<dyn FreshRows>) -> Self {
+        let tables = Arc::clone(&self.delta[Lane::Stream.as_str()]);
+        Self { stream: Arc::new(FreshSchema { tables, fresh }), ..self.clone() }
     }
 
     /// The table of a stream on a lane.
@@ -125,6 +135,9 @@ impl CatalogProvider for Catalog {
         if name == SYSTEM {
             return Some(Arc::clone(&self.system) as Arc<dyn SchemaProvider>);
         }
+        if name == Lane::Stream.as_str() {
+            return Some(Arc::clone(&self.stream));
+        }
         self.delta.get(name).map(|schema| Arc::clone(schema) as Arc<dyn SchemaProvider>)
     }
 }
@@ -151,6 +164,34 @@ impl SchemaProvider for DeltaSchema {
 
     fn table_exist(&self, name: &str) -> bool {
         self.0.contains_key(name)
+    }
+}
+
+/// The tables of the stream lanes, each with its tail.
+#[derive(Debug)]
+struct FreshSchema {
+    tables: Arc<DeltaSchema>,
+    fresh: Arc<dyn FreshRows>,
+}
+
+#[async_trait]
+impl SchemaProvider for FreshSchema {
+    fn table_names(&self) -> Vec<String> {
+        self.tables.table_names()
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some(table) = self.tables.0.get(name) else { return Ok(None) };
+        let provider = fresh::provider(name, table, self.fresh.as_ref()).await;
+        provider.map(Some).map_err(|cause| DataFusionError::External(Box::new(cause)))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        self.tables.table_type(name).await
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.tables.table_exist(name)
     }
 }
 

@@ -53,6 +53,21 @@ impl LazyTable {
         }
     }
 
+    /// The table at its newest version, and how far `applications` are in that version; 0 where it says nothing of one.
+    pub async fn provider_at(&self, applications: &[String]) -> Result<(Arc<dyn TableProvider>, Vec<i64>), QueryError> {
+        let provider = self.provider().await?;
+        let open = self.open.lock().await;
+        let Some(open) = open.as_ref() else { return Ok((provider, vec![0; applications.len()])) };
+        let mut progress = Vec::with_capacity(applications.len());
+        for application in applications {
+            let snapshot = open.table.snapshot().map_err(|source| self.unreadable(source))?.snapshot();
+            let version = snapshot.transaction_version(open.table.log_store().as_ref(), application.as_str()).await;
+            progress.push(version.map_err(|source| self.unreadable(source))?.unwrap_or_default());
+        }
+        // Another query may have brought the table up to date in between: its provider is the one that fits.
+        Ok((Arc::clone(&open.provider), progress))
+    }
+
     async fn refresh(&self, known: Open) -> Result<Open, DeltaTableError> {
         let Open { mut table, provider } = known;
         let before = table.version();

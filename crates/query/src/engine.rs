@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::{Answer, plain_batch, plain_schema};
 use crate::catalog::{CATALOG, Catalog};
 use crate::error::{QueryError, hint};
+use crate::fresh::{FreshRows, Scope};
 use crate::limits::QueryLimits;
 use crate::read_only;
 use crate::reconcile::{self, Reconciliation};
@@ -34,16 +35,27 @@ pub struct QueryEngine {
     pipeline: Arc<Pipeline>,
     catalog: Arc<Catalog>,
     limits: QueryLimits,
-    batch: Session,
-    stream: Session,
+    runtime: Arc<RuntimeEnv>,
+    committed: Sessions,
+    fresh: Sessions,
 }
 
-/// A session whose unqualified names are tables of one lane.
-struct Session(SessionContext);
+/// A session a lane, whose unqualified names are that lane's tables.
+struct Sessions {
+    batch: SessionContext,
+    stream: SessionContext,
+}
 
-impl std::fmt::Debug for Session {
+impl Sessions {
+    fn new(catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>) -> Self {
+        let session = |lane| lane_session(lane, catalog, runtime);
+        Self { batch: session(Lane::Batch), stream: session(Lane::Stream) }
+    }
+}
+
+impl std::fmt::Debug for Sessions {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Session")
+        f.write_str("Sessions")
     }
 }
 
@@ -64,26 +76,44 @@ impl QueryEngine {
         let catalog = Catalog::new(&pipeline, tables, columns, system).map_err(|cause| start(cause.to_string()))?;
         let catalog = Arc::new(catalog);
         let runtime = runtime(&limits).map_err(|cause| start(cause.to_string()))?;
-        let session = |lane| lane_session(lane, &catalog, &runtime);
-        let (batch, stream) = (session(Lane::Batch), session(Lane::Stream));
-        Ok(Self { pipeline, catalog, limits, batch, stream })
+        let committed = Sessions::new(&catalog, &runtime);
+        // Nobody knows of anything fresher yet.
+        let fresh = Sessions::new(&catalog, &runtime);
+        Ok(Self { pipeline, catalog, limits, runtime, committed, fresh })
     }
 
-    /// Answers `sql`; names without a schema are tables of `lane`. Every table that it names is read at its newest version.
+    /// The same engine, which shows in `stream.*` what `fresh` has beyond the committed tables, unless a question's [`Scope`] says
+    /// otherwise.
+    pub fn with_fresh(self, fresh: Arc<dyn FreshRows>) -> Self {
+        let catalog = Arc::new(self.catalog.with_fresh(fresh));
+        Self { fresh: Sessions::new(&catalog, &self.runtime), ..self }
+    }
+
+    /// Answers `sql`; names without a schema are tables of the scope's lane. Every table that it names is read at its newest version.
     ///
     /// # Errors
     /// Every [`QueryError`] but the ones about pipeline queries and streams.
-    pub async fn query(&self, sql: &str, lane: Lane, cancellation: &CancellationToken) -> Result<Answer, QueryError> {
-        self.within_limits(self.answer(sql, lane), cancellation).await
+    pub async fn query(
+        &self,
+        sql: &str,
+        scope: impl Into<Scope>,
+        cancellation: &CancellationToken,
+    ) -> Result<Answer, QueryError> {
+        self.within_limits(self.answer(sql, scope.into()), cancellation).await
     }
 
-    /// Answers the pipeline's query `name` on the tables of `lane`.
+    /// Answers the pipeline's query `name` on the tables of the scope's lane.
     ///
     /// # Errors
     /// [`QueryError::UnknownQuery`]; as [`QueryEngine::query`].
-    pub async fn ask(&self, name: &str, lane: Lane, cancellation: &CancellationToken) -> Result<Answer, QueryError> {
+    pub async fn ask(
+        &self,
+        name: &str,
+        scope: impl Into<Scope>,
+        cancellation: &CancellationToken,
+    ) -> Result<Answer, QueryError> {
         let query = self.pipeline_query(name)?;
-        self.query(&query.sql.text, lane, cancellation).await
+        self.query(&query.sql.text, scope, cancellation).await
     }
 
     /// The rows of the newest run in `result.<name>`, without the columns of the run, in the query's own order where its `ORDER BY`
@@ -106,7 +136,7 @@ impl QueryEngine {
     /// # Errors
     /// As [`QueryEngine::query`], as far as planning goes.
     pub async fn columns(&self, sql: &str, lane: Lane) -> Result<SchemaRef, QueryError> {
-        Ok(plain_schema(self.plan(sql, lane).await?.schema().as_arrow()))
+        Ok(plain_schema(self.plan(sql, Scope { lane, fresh: false }).await?.schema().as_arrow()))
     }
 
     /// Compares the two lanes of a stream row by row.
@@ -136,7 +166,7 @@ impl QueryEngine {
         };
         let work = async {
             let (batch, live) = (lane(Lane::Batch).await?, lane(Lane::Stream).await?);
-            reconcile::lanes(stream, &self.batch.0, batch, live, self.limits.memory_bytes).await
+            reconcile::lanes(stream, &self.committed.batch, batch, live, self.limits.memory_bytes).await
         };
         self.within_limits(work, cancellation).await
     }
@@ -148,25 +178,26 @@ impl QueryEngine {
             .ok_or_else(|| QueryError::UnknownQuery { name: name.to_owned(), hint: hint(name, &names, "queries") })
     }
 
-    fn session(&self, lane: Lane) -> &SessionContext {
-        match lane {
-            Lane::Batch => &self.batch.0,
-            Lane::Stream => &self.stream.0,
+    fn session(&self, scope: Scope) -> &SessionContext {
+        let sessions = if scope.fresh { &self.fresh } else { &self.committed };
+        match scope.lane {
+            Lane::Batch => &sessions.batch,
+            Lane::Stream => &sessions.stream,
         }
     }
 
-    async fn plan(&self, sql: &str, lane: Lane) -> Result<LogicalPlan, QueryError> {
+    async fn plan(&self, sql: &str, scope: Scope) -> Result<LogicalPlan, QueryError> {
         let limit = self.limits.memory_bytes;
         let statement = parse(sql).map_err(|cause| QueryError::from_dialect(cause, limit))?;
         read_only::check(&statement)?;
         let statement = DataFusionStatement::Statement(Box::new(statement));
-        let state = self.session(lane).state();
+        let state = self.session(scope).state();
         let references =
             state.resolve_table_references(&statement).map_err(|cause| QueryError::from_datafusion(&cause, limit))?;
         // `range(0, 10)` stands where a table does.
         let is_function = |name: &str| state.table_functions().contains_key(name);
         let mut tables = references.iter().filter(|reference| !is_function(reference.table()));
-        tables.try_for_each(|reference| self.catalog.check(reference, lane))?;
+        tables.try_for_each(|reference| self.catalog.check(reference, scope.lane))?;
         let planned = async {
             let plan = state.statement_to_plan(statement).await?;
             // The statement was checked before; this is the second lock on the door.
@@ -180,11 +211,11 @@ impl QueryEngine {
         planned.await.map_err(|cause: DataFusionError| QueryError::from_datafusion(&cause, limit))
     }
 
-    async fn answer(&self, sql: &str, lane: Lane) -> Result<Answer, QueryError> {
+    async fn answer(&self, sql: &str, scope: Scope) -> Result<Answer, QueryError> {
         let started = Instant::now();
-        let plan = self.plan(sql, lane).await?;
+        let plan = self.plan(sql, scope).await?;
         let failed = |cause: DataFusionError| QueryError::from_datafusion(&cause, self.limits.memory_bytes);
-        let frame = self.session(lane).execute_logical_plan(plan).await.map_err(failed)?;
+        let frame = self.session(scope).execute_logical_plan(plan).await.map_err(failed)?;
         let mut rows = frame.execute_stream().await.map_err(failed)?;
         let schema = plain_schema(&rows.schema());
         let mut batches = Vec::new();
@@ -227,12 +258,12 @@ fn runtime(limits: &QueryLimits) -> datafusion::error::Result<Arc<RuntimeEnv>> {
         .build_arc()
 }
 
-fn lane_session(lane: Lane, catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>) -> Session {
+fn lane_session(lane: Lane, catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>) -> SessionContext {
     let config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, lane.as_str())
         .with_information_schema(true);
     let session = SessionContext::new_with_state(session_state(config).with_runtime_env(Arc::clone(runtime)).build());
     session.register_catalog(CATALOG, Arc::clone(catalog) as Arc<dyn datafusion::catalog::CatalogProvider>);
-    Session(session)
+    session
 }

@@ -98,6 +98,17 @@ pub enum QueryError {
         /// The limit.
         limit: usize,
     },
+    /// What is acknowledged but not committed yet cannot be shown.
+    #[error(
+        "`stream.{stream}` cannot be shown as it is now: {reason}; ask for what is committed (`--committed`), or try again once the lane \
+         has caught up"
+    )]
+    NotFresh {
+        /// The stream.
+        stream: String,
+        /// Why not.
+        reason: String,
+    },
     /// The caller gave up.
     #[error("the query was cancelled")]
     Cancelled,

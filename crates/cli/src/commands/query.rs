@@ -35,6 +35,9 @@ pub struct Query {
     /// The lane whose tables are asked
     #[arg(long, value_enum, default_value = "batch")]
     lane: LaneChoice,
+    /// Leaves out of stream.* what is acknowledged but not committed yet
+    #[arg(long)]
+    committed: bool,
     /// Draws bars, as the query's header says
     #[arg(long, conflicts_with = "format")]
     chart: bool,
@@ -57,7 +60,7 @@ impl Query {
             same_pipeline(&reach, &pipeline).await?;
         }
         let answer = tokio::select! {
-            answer = reach.query(&sql, Lane::from(self.lane)) => Some(answer),
+            answer = reach.query(&sql, Lane::from(self.lane), self.committed) => Some(answer),
             () = session.interrupt.wait() => None,
         };
         reach.close().await?;

@@ -8,7 +8,7 @@ mod remote;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use pinflow_dashboard::view::Lane as LaneView;
+use pinflow_dashboard::view::{Lane as LaneView, Scope as ScopeView};
 use pinflow_event::TopicName;
 use pinflow_node::{TailFrom, TailRecord, running_node};
 use pinflow_pipeline::Lane;
@@ -117,11 +117,11 @@ impl Reach {
         }
     }
 
-    /// Answers SQL; names without a schema are tables of `lane`.
-    pub async fn query(&self, sql: &str, lane: Lane) -> anyhow::Result<QueryResult> {
+    /// Answers SQL; names without a schema are tables of `lane`. `committed` leaves out what is not in the stream tables yet.
+    pub async fn query(&self, sql: &str, lane: Lane, committed: bool) -> anyhow::Result<QueryResult> {
         match self {
             Self::Remote(remote) => {
-                let body = json!({ "sql": sql, "lane": lane.as_str(), "limit": MOST_ROWS });
+                let body = json!({ "sql": sql, "lane": lane.as_str(), "committed": committed, "limit": MOST_ROWS });
                 Ok(remote.post(&["query"], &body).await?)
             }
             Self::Folder(folder) => {
@@ -129,7 +129,8 @@ impl Reach {
                     Lane::Batch => LaneView::Batch,
                     Lane::Stream => LaneView::Stream,
                 };
-                as_sent(&folder.view().query(sql, lane, MOST_ROWS).await.map_err(ReachError::from)?)
+                let scope = ScopeView { lane, committed };
+                as_sent(&folder.view().query(sql, scope, MOST_ROWS).await.map_err(ReachError::from)?)
             }
         }
     }

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, Column, Counters, DeadLetter, Health, HealthState, Lane, Overview, QueryResult,
-    ReconcileView, RunState, RunView, TaskView,
+    ReconcileView, RunState, RunView, Scope, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{Clock, Timestamp};
@@ -145,9 +145,9 @@ impl NodeView for FakeNode {
         Ok(answers)
     }
 
-    async fn query(&self, sql: &str, lane: Lane, limit: usize) -> Result<QueryResult, ViewError> {
+    async fn query(&self, sql: &str, scope: Scope, limit: usize) -> Result<QueryResult, ViewError> {
         let column = |name: &str| Column { name: name.to_owned(), kind: "string".to_owned() };
-        let rows = vec![vec![json!(sql), json!(lane), json!(limit)]];
+        let rows = vec![vec![json!(sql), json!(scope.lane), json!(limit)]];
         let columns = ["sql", "lane", "limit"].map(column).to_vec();
         Ok(QueryResult { columns, rows, truncated: false, elapsed_ms: 1 })
     }

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane, Overview, QueryResult, ReconcileView, RunState, RunView, StreamProgress, TaskView,
+    Lane, Overview, QueryResult, ReconcileView, RunState, RunView, Scope, StreamProgress, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{ManualClock, Timestamp};
@@ -102,11 +102,11 @@ impl NodeView for FakeNode {
         }])
     }
 
-    async fn query(&self, sql: &str, lane: Lane, limit: usize) -> Result<QueryResult, ViewError> {
+    async fn query(&self, sql: &str, scope: Scope, limit: usize) -> Result<QueryResult, ViewError> {
         if sql == "broken" {
             return Err(ViewError::new(ErrorKind::Invalid, "`broken` is no statement").hint("begin with SELECT"));
         }
-        let rows = vec![vec![json!(lane), json!(limit)], vec![json!("a,\"b\""), json!(null)]];
+        let rows = vec![vec![json!(scope.lane), json!(limit)], vec![json!("a,\"b\""), json!(null)]];
         Ok(QueryResult { columns: columns(), rows, truncated: limit == 2, elapsed_ms: 4 })
     }
 

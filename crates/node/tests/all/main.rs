@@ -4,6 +4,7 @@
 
 mod access;
 mod dead_letters;
+mod fresh;
 mod golden;
 mod observation;
 mod other_pipeline;

@@ -85,7 +85,7 @@ impl Running {
     }
 
     pub async fn query(&self, sql: &str, lane: Lane) -> QueryResult {
-        self.node.view().query(sql, lane, 100_000).await.unwrap()
+        self.node.view().query(sql, lane.into(), 100_000).await.unwrap()
     }
 
     pub async fn answers(&self) -> Vec<AnswerView> {

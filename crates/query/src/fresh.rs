@@ -1,0 +1,155 @@
+//! `stream.<name>` as a query sees it: the committed table, and behind it the acknowledged events that are not in it yet.
+//!
+//! Both parts belong together: the table's version says up to where it has the events, and the rest is cleaned from there on. An
+//! event is seen once, whether its commit comes before or after the question.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use arrow::compute::cast;
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::{MemTable, Session, TableProvider};
+use datafusion::datasource::TableType;
+use datafusion::error::Result;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::union::UnionExec;
+use pinflow_pipeline::Lane;
+
+use crate::delta::LazyTable;
+use crate::error::QueryError;
+
+/// What names without a schema mean, and whether `stream.*` shows what is not committed yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// The schema of names that have none.
+    pub lane: Lane,
+    /// Whether `stream.*` has the acknowledged events that are not committed yet.
+    pub fresh: bool,
+}
+
+impl From<Lane> for Scope {
+    /// The lane's tables, fresh.
+    fn from(lane: Lane) -> Self {
+        Self { lane, fresh: true }
+    }
+}
+
+/// What a stream's table does not hold yet.
+#[derive(Clone, Debug)]
+pub enum Tail {
+    /// The rows that the events since then make, as the table would hold them.
+    Rows(Vec<RecordBatch>),
+    /// The table's writer is elsewhere than the version that was asked for: look at the table again.
+    Moved,
+    /// So much is missing that it cannot be cleaned for one question.
+    TooFar {
+        /// Records that are not committed, at least.
+        records: u64,
+    },
+}
+
+/// Where fresh rows come from: the stream lanes of the node.
+#[async_trait]
+pub trait FreshRows: Send + Sync + fmt::Debug {
+    /// The application ids under which the table of `stream` keeps how far it is (Delta's `txn` actions).
+    ///
+    /// # Errors
+    /// In words, where the stream's log cannot be asked.
+    async fn applications(&self, stream: &str) -> std::result::Result<Vec<String>, String>;
+
+    /// What is acknowledged and not in the version of the table that is at `progress`, in the order of the applications.
+    ///
+    /// # Errors
+    /// In words, where it cannot be read or cleaned.
+    async fn tail(&self, stream: &str, progress: &[i64]) -> std::result::Result<Tail, String>;
+}
+
+/// How often a table and its writer are asked until they agree, and the pause between: a writer tells what it committed a moment
+/// after the table has it.
+const TRIES: u32 = 200;
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A stream's table with its tail.
+///
+/// # Errors
+/// [`QueryError::NotFresh`]; as [`LazyTable::provider`].
+pub(crate) async fn provider(
+    stream: &str,
+    table: &LazyTable,
+    fresh: &dyn FreshRows,
+) -> std::result::Result<Arc<dyn TableProvider>, QueryError> {
+    let failed = |reason: String| QueryError::NotFresh { stream: stream.to_owned(), reason };
+    for _ in 0..TRIES {
+        let applications = fresh.applications(stream).await.map_err(failed)?;
+        let (committed, progress) = table.provider_at(&applications).await?;
+        match fresh.tail(stream, &progress).await.map_err(failed)? {
+            Tail::Rows(rows) if rows.iter().all(|batch| batch.num_rows() == 0) => return Ok(committed),
+            Tail::Rows(rows) => {
+                let rows = in_columns_of(&committed.schema(), &rows).map_err(|error| failed(error.to_string()))?;
+                let tail = MemTable::try_new(committed.schema(), vec![rows]).map_err(|e| failed(e.to_string()))?;
+                return Ok(Arc::new(Fresh { committed, tail }));
+            }
+            Tail::Moved => tokio::time::sleep(PAUSE).await,
+            Tail::TooFar { records } => {
+                return Err(failed(format!(
+                    "{records} records or more are not committed yet, too many for one question"
+                )));
+            }
+        }
+    }
+    Err(failed("its table and its writer do not agree on how far it is".to_owned()))
+}
+
+/// The table may hold the same texts in another layout.
+fn in_columns_of(
+    schema: &SchemaRef,
+    rows: &[RecordBatch],
+) -> std::result::Result<Vec<RecordBatch>, arrow::error::ArrowError> {
+    let fitted = rows.iter().map(|batch| {
+        let columns = schema.fields().iter().map(|field| {
+            let column = batch.column(batch.schema_ref().index_of(field.name())?);
+            cast(column, field.data_type())
+        });
+        RecordBatch::try_new(Arc::clone(schema), columns.collect::<std::result::Result<_, _>>()?)
+    });
+    fitted.collect()
+}
+
+/// Committed rows and those behind them.
+#[derive(Debug)]
+struct Fresh {
+    committed: Arc<dyn TableProvider>,
+    tail: MemTable,
+}
+
+#[async_trait]
+impl TableProvider for Fresh {
+    fn schema(&self) -> SchemaRef {
+        self.committed.schema()
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let committed = self.committed.scan(state, projection, filters, limit).await?;
+        let tail = self.tail.scan(state, projection, &[], limit).await?;
+        UnionExec::try_new(vec![committed, tail])
+    }
+
+    /// The tail does not filter, so whoever asks does it again.
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+}
