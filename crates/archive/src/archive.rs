@@ -40,6 +40,9 @@ impl Archive {
     /// [`ArchiveError::Topic`] where the log does not tell a topic's partitions; that of a missing topic is no error.
     pub async fn protect(&self, topics: &[TopicName]) -> Result<Vec<TopicPartition>, ArchiveError> {
         let mut found = Vec::new();
+        if self.settings.read_only {
+            return Ok(found);
+        }
         for topic in topics {
             let partitions = match self.log.topic(topic).await {
                 Ok(description) => description.config.partitions,
@@ -81,11 +84,14 @@ impl Archive {
     }
 
     /// Stores at once everything up to before the offsets given, and returns when it is stored; all partitions are tried. Works
-    /// whether or not [`Archive::run`] does.
+    /// whether or not [`Archive::run`] does. An archive that is read only has nothing to store.
     ///
     /// # Errors
     /// The first failure, in the order given. Nothing is lost by one; a further call tries again.
     pub async fn flush_through(&self, ends: &[(TopicPartition, Offset)]) -> Result<(), ArchiveError> {
+        if self.settings.read_only {
+            return Ok(());
+        }
         let flushes = ends.iter().map(|(at, end)| {
             let partition = self.partition(at);
             async move { partition.flush_through(*end).await }

@@ -2,75 +2,123 @@
 //!
 //! Invariant: offsets ascend without repetition. What is missing, repeated or damaged is told before any record behind it is handed out.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Arc;
+use std::ops::Range;
 
-use bytes::Bytes;
-use futures::stream::{self, BoxStream};
-use futures::{Stream, StreamExt};
+use futures::{Stream, stream};
 use pinflow_event::{Offset, Partition, TopicPartition};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
+use crate::assembly::Assembly;
+use crate::fetch::Fetch;
 use crate::reader::ObjectListing;
-use crate::{ArchiveError, ArchiveObject, ArchiveReader, ArchivedRecords, ReadSettings};
-
-/// Memory is counted in pieces of this many bytes, so that the count fits a semaphore.
-const PERMIT_BYTES: usize = 1024;
+use crate::{ArchiveError, ReadSettings};
 
 /// Archived records with contiguous offsets; never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ArchivedBatch {
     /// Their partition.
     pub partition: Partition,
     /// The offset of the first one.
     pub first: Offset,
-    /// Each offset with the record's bytes; `None` is a tombstone.
-    pub records: Vec<(Offset, Option<Bytes>)>,
+    pub(crate) data: Vec<u8>,
+    pub(crate) spans: Vec<Span>,
+}
+
+/// Where a record stands in its batch. There are many of them, so they are small.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span {
+    begin: u32,
+    /// Before `begin` for a tombstone.
+    end: u32,
+}
+
+impl Span {
+    pub fn new(record: Option<Range<usize>>) -> Self {
+        let bound = |at: usize| u32::try_from(at).expect("a batch is cut long before 4 GiB");
+        match record {
+            Some(range) => Self { begin: bound(range.start), end: bound(range.end) },
+            None => Self { begin: 1, end: 0 },
+        }
+    }
 }
 
 impl ArchivedBatch {
+    pub(crate) fn new(partition: Partition, first: Offset) -> Self {
+        Self { partition, first, data: Vec::new(), spans: Vec::new() }
+    }
+
+    /// How many records these are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The bytes that their objects hold of them.
+    pub fn bytes(&self) -> usize {
+        self.data.len()
+    }
+
     /// The offset after the last record.
     pub fn end(&self) -> Offset {
-        self.first.plus(self.records.len() as u64)
+        self.first.plus(self.spans.len() as u64)
+    }
+
+    /// The bytes of the record with number `index` from 0; `None` is a tombstone.
+    ///
+    /// # Panics
+    /// Where there is no such record.
+    pub fn value(&self, index: usize) -> Option<&[u8]> {
+        let Span { begin, end } = self.spans[index];
+        (begin <= end).then(|| &self.data[begin as usize..end as usize])
+    }
+
+    /// All records, in order.
+    pub fn values(&self) -> impl Iterator<Item = Option<&[u8]>> {
+        (0..self.len()).map(|index| self.value(index))
     }
 }
 
-/// An object that was read, and the memory that is set aside for it.
-struct Fetched {
-    object: ArchiveObject,
-    records: ArchivedRecords,
-    _memory: OwnedSemaphorePermit,
-}
-
-/// Records from an offset on. See [`ArchiveReader::records`].
-pub struct RecordBatches {
-    at: TopicPartition,
-    settings: ReadSettings,
-    next: Offset,
-    /// Where the objects so far end; `None` before the first.
-    covered: Option<Offset>,
-    faults: VecDeque<ArchiveError>,
-    fetched: BoxStream<'static, Result<Fetched, ArchiveError>>,
-    current: Option<Fetched>,
-}
-
-impl fmt::Debug for RecordBatches {
+impl fmt::Debug for ArchivedBatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RecordBatches").field("at", &self.at).field("next", &self.next).finish_non_exhaustive()
+        f.debug_struct("ArchivedBatch")
+            .field("partition", &self.partition)
+            .field("first", &self.first)
+            .field("records", &self.len())
+            .finish()
     }
+}
+
+/// Records from an offset on. See [`ArchiveReader::records`](crate::ArchiveReader::records).
+#[derive(Debug)]
+pub struct RecordBatches {
+    next: Offset,
+    batches: mpsc::Receiver<Result<ArchivedBatch, ArchiveError>>,
+    /// Ends by itself once the batches are dropped.
+    reading: Option<JoinHandle<()>>,
 }
 
 impl RecordBatches {
-    pub(crate) fn new(
-        reader: ArchiveReader,
+    /// Begins to read, on a thread of its own.
+    pub(crate) fn spawn(
         at: TopicPartition,
         from: Offset,
         listing: ObjectListing,
+        fetch: Fetch,
         settings: ReadSettings,
     ) -> Self {
-        let fetched = fetch_in_order(reader, listing.objects, &settings);
-        Self { at, settings, next: from, covered: None, faults: listing.faults.into(), fetched, current: None }
+        let (sender, batches) = mpsc::channel(settings.ahead.max(1));
+        let assembly = Assembly::new(at, from, settings, sender);
+        let reading = tokio::task::spawn_blocking(move || {
+            // Whoever has dropped the batches wants no outcome either.
+            let _ = assembly.run(listing, fetch);
+        });
+        Self { next: from, batches, reading: Some(reading) }
     }
 
     /// The offset that the next record is expected to have.
@@ -85,88 +133,23 @@ impl RecordBatches {
     /// [`ArchiveError::Missing`], [`ArchiveError::Repeated`] (the repeated records are not handed out again),
     /// [`ArchiveError::Damaged`], [`ArchiveError::UnknownKind`], [`ArchiveError::Store`].
     pub async fn next_batch(&mut self) -> Option<Result<ArchivedBatch, ArchiveError>> {
-        let mut batch = ArchivedBatch { partition: self.at.partition, first: self.next, records: Vec::new() };
-        let mut bytes = 0;
-        while self.faults.is_empty()
-            && batch.records.len() < self.settings.batch_records.max(1)
-            && bytes <= self.settings.batch_bytes
-        {
-            let Some(current) = &mut self.current else {
-                match self.fetched.next().await {
-                    Some(Ok(fetched)) => self.begin(fetched),
-                    Some(Err(error)) => self.faults.push_back(error),
-                    None => break,
+        let next = self.batches.recv().await;
+        match &next {
+            Some(Ok(batch)) => self.next = batch.end(),
+            Some(Err(ArchiveError::Missing { to, .. })) => self.next = *to,
+            Some(Err(_)) => {}
+            None => {
+                if let Some(reading) = self.reading.take() {
+                    // A fault of the program must not look like the end of the archive.
+                    reading.await.expect("reading the archive does not panic");
                 }
-                continue;
-            };
-            match current.records.next() {
-                Some((offset, value)) => {
-                    bytes += value.as_ref().map_or(0, Bytes::len);
-                    self.next = offset.plus(1);
-                    batch.records.push((offset, value));
-                }
-                None => self.end_object(),
             }
         }
-        if !batch.records.is_empty() {
-            return Some(Ok(batch));
-        }
-        self.faults.pop_front().map(Err)
+        next
     }
 
     /// The batches as a stream.
     pub fn into_stream(self) -> impl Stream<Item = Result<ArchivedBatch, ArchiveError>> + Send {
         stream::unfold(self, |mut batches| async move { batches.next_batch().await.map(|batch| (batch, batches)) })
     }
-
-    fn begin(&mut self, mut fetched: Fetched) {
-        let ArchiveObject { path, start, .. } = &fetched.object;
-        if *start > self.next {
-            self.faults.push_back(ArchiveError::Missing {
-                at: self.at.clone(),
-                from: self.next,
-                to: *start,
-                path: path.clone(),
-            });
-            self.next = *start;
-        }
-        if let Some(end) = self.covered.filter(|end| end > start) {
-            self.faults.push_back(ArchiveError::Repeated { path: path.clone(), end });
-        }
-        fetched.records.skip_to(self.next);
-        self.current = Some(fetched);
-    }
-
-    fn end_object(&mut self) {
-        let Some(Fetched { object, records, .. }) = self.current.take() else { return };
-        self.covered = self.covered.max(Some(records.next_offset()));
-        if let Some(byte) = records.damage() {
-            self.faults.push_back(ArchiveError::Damaged { path: object.path, byte, offset: records.next_offset() });
-        }
-    }
-}
-
-/// Fetches objects side by side and hands them out in order. Memory is claimed in order too: an object never waits for one behind it.
-fn fetch_in_order(
-    reader: ArchiveReader,
-    objects: Vec<ArchiveObject>,
-    settings: &ReadSettings,
-) -> BoxStream<'static, Result<Fetched, ArchiveError>> {
-    let total = u32::try_from(settings.memory_bytes / PERMIT_BYTES).unwrap_or(u32::MAX).max(1);
-    let memory = Arc::new(Semaphore::new(total as usize));
-    stream::iter(objects)
-        .then(move |object| {
-            let wanted = u32::try_from(object.size.div_ceil(PERMIT_BYTES as u64)).unwrap_or(u32::MAX).clamp(1, total);
-            let claim = memory.clone().acquire_many_owned(wanted);
-            async move { (object, claim.await.expect("the semaphore is never closed")) }
-        })
-        .map(move |(object, memory)| {
-            let reader = reader.clone();
-            async move {
-                let records = reader.read(&object).await?;
-                Ok(Fetched { object, records, _memory: memory })
-            }
-        })
-        .buffered(settings.concurrency.max(1))
-        .boxed()
 }

@@ -69,9 +69,9 @@ pub enum ArchiveError {
         /// The object.
         path: Path,
     },
-    /// An object of the partition is compressed or not JSON.
+    /// An object of the partition is in a form that is not read here.
     #[error(
-        "object `{path}` is neither `.json` nor `.raw`, so its records cannot be counted; unpack it to newline-delimited JSON, or move it away"
+        "object `{path}` is of a kind that is not read here (`.json`, `.json.gz`, `.json.zst`, `.raw` are); convert it to newline-delimited JSON, or move it away"
     )]
     UnknownKind {
         /// The object.
@@ -101,13 +101,15 @@ pub enum ArchiveError {
     },
     /// The rest of an object cannot be divided into records.
     #[error(
-        "object `{path}` is damaged at byte {byte}: the records from offset {offset} on cannot be read; restore it from a copy"
+        "object `{path}` is damaged at byte {byte}: the records from offset {offset} on cannot be read ({reason}); restore it from a copy"
     )]
     Damaged {
         /// The object.
         path: Path,
-        /// The byte where reading stopped.
+        /// The byte where reading stopped, in the unpacked content.
         byte: u64,
+        /// What is wrong with it.
+        reason: String,
         /// The first offset that cannot be read.
         offset: Offset,
     },

@@ -30,6 +30,18 @@ impl ObjectKind {
     }
 }
 
+/// How an object's bytes are packed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Packing {
+    /// Not at all.
+    #[default]
+    Plain,
+    /// `.gz`, one member or several.
+    Gzip,
+    /// `.zst`, one frame or several.
+    Zstd,
+}
+
 /// An object of the archive, as its name and the listing tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArchiveObject {
@@ -39,7 +51,9 @@ pub struct ArchiveObject {
     pub start: Offset,
     /// What stands in it.
     pub kind: ObjectKind,
-    /// Its bytes.
+    /// How that is packed.
+    pub packing: Packing,
+    /// Its bytes, as packed.
     pub size: u64,
 }
 
@@ -47,7 +61,7 @@ pub struct ArchiveObject {
 pub(crate) enum Listed {
     /// One of the partition's objects.
     Object(ArchiveObject),
-    /// Records of the partition, from an offset on, in a form that is not read here, such as `.json.gz`.
+    /// Records of the partition, from an offset on, in a form that is not read here, such as `.avro`.
     UnknownKind(Offset, Path),
     /// No record object: another name, a deeper folder, the connector's `.keys.` and `.headers.` objects.
     Other,
@@ -76,17 +90,16 @@ pub(crate) fn object_path(at: &TopicPartition, start: Offset, kind: ObjectKind) 
 
 /// What the object in `meta` is to the partition `at`.
 pub(crate) fn classify(at: &TopicPartition, meta: ObjectMeta) -> Listed {
-    match parse_name(at, &meta.location) {
-        Some((start, "json")) => object(meta, start, ObjectKind::Json),
-        Some((start, "raw")) => object(meta, start, ObjectKind::Raw),
-        Some((_, extension)) if extension.starts_with("keys.") || extension.starts_with("headers.") => Listed::Other,
-        Some((start, _)) => Listed::UnknownKind(start, meta.location),
-        None => Listed::Other,
-    }
-}
-
-fn object(meta: ObjectMeta, start: Offset, kind: ObjectKind) -> Listed {
-    Listed::Object(ArchiveObject { path: meta.location, start, kind, size: meta.size })
+    let Some((start, extension)) = parse_name(at, &meta.location) else { return Listed::Other };
+    let (kind, packing) = match extension {
+        "json" => (ObjectKind::Json, Packing::Plain),
+        "json.gz" => (ObjectKind::Json, Packing::Gzip),
+        "json.zst" => (ObjectKind::Json, Packing::Zstd),
+        "raw" => (ObjectKind::Raw, Packing::Plain),
+        extension if extension.starts_with("keys.") || extension.starts_with("headers.") => return Listed::Other,
+        _ => return Listed::UnknownKind(start, meta.location),
+    };
+    Listed::Object(ArchiveObject { path: meta.location, start, kind, packing, size: meta.size })
 }
 
 fn parse_name<'a>(at: &TopicPartition, path: &'a Path) -> Option<(Offset, &'a str)> {

@@ -8,8 +8,10 @@
 //! `pinflow_store::DurableLocalStore`, because `object_store`'s own does not fsync.
 
 mod archive;
+mod assembly;
 mod batches;
 mod error;
+mod fetch;
 mod format;
 mod layout;
 mod open_object;
@@ -23,7 +25,7 @@ mod writer;
 pub use archive::Archive;
 pub use batches::{ArchivedBatch, RecordBatches};
 pub use error::ArchiveError;
-pub use layout::{ArchiveObject, ObjectKind};
+pub use layout::{ArchiveObject, ObjectKind, Packing};
 pub use reader::{ArchiveExtent, ArchiveReader, ObjectListing};
 pub use records::ArchivedRecords;
 pub use settings::{ArchiveSettings, ReadSettings};

@@ -1,19 +1,25 @@
 //! Finds and reads objects: ours, the connector's, and those that a human wrote in the same layout.
 
+use std::io::Read;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Buf;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 
+use crate::fetch::{Fetch, unpack, unreadable};
 use crate::layout::{Listed, classify, partition_folder, partition_of, topic_folder};
-use crate::{ArchiveError, ArchiveObject, ArchivedRecords, ReadSettings, RecordBatches};
+use crate::{ArchiveError, ArchiveObject, ArchivedRecords, Packing, ReadSettings, RecordBatches};
 
 /// Reads an archive. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct ArchiveReader {
     store: Arc<dyn ObjectStore>,
+    /// The folder that the store is, where it is a local one: its files are read without a detour.
+    folder: Option<PathBuf>,
 }
 
 /// The objects of a partition, and what is wrong with them as far as their names tell.
@@ -39,7 +45,12 @@ pub struct ArchiveExtent {
 impl ArchiveReader {
     /// A reader of the archive in `store`, whose root holds the folder `topics`.
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store }
+        Self { store, folder: None }
+    }
+
+    /// A reader of the archive in `store`, which keeps each object as the file of its name below `folder`.
+    pub fn local(store: Arc<dyn ObjectStore>, folder: PathBuf) -> Self {
+        Self { store, folder: Some(folder) }
     }
 
     /// The partitions of `topic` that the archive has a folder for, in order.
@@ -67,10 +78,21 @@ impl ArchiveReader {
     /// Reads one object whole.
     ///
     /// # Errors
-    /// [`ArchiveError::Store`], also where it has gone meanwhile.
+    /// [`ArchiveError::Store`], also where it has gone meanwhile or cannot be unpacked.
     pub async fn read(&self, object: &ArchiveObject) -> Result<ArchivedRecords, ArchiveError> {
         let read = async { self.store.get(&object.path).await?.bytes().await };
-        Ok(ArchivedRecords::new(object, read.await.map_err(ArchiveError::store("read", &object.path))?))
+        let data = read.await.map_err(ArchiveError::store("read", &object.path))?;
+        let data = match object.packing {
+            Packing::Plain => data,
+            packing => {
+                let mut unpacked = Vec::new();
+                let read =
+                    unpack(packing, Box::new(data.reader())).and_then(|mut data| data.read_to_end(&mut unpacked));
+                read.map_err(|error| unreadable(&object.path, error))?;
+                unpacked.into()
+            }
+        };
+        Ok(ArchivedRecords::new(object, data))
     }
 
     /// The records of `at` from `from` on, as they are archived now, in batches. Objects are fetched ahead side by side.
@@ -84,7 +106,8 @@ impl ArchiveReader {
         settings: ReadSettings,
     ) -> Result<RecordBatches, ArchiveError> {
         let listing = self.objects(at, from).await?;
-        Ok(RecordBatches::new(self.clone(), at.clone(), from, listing, settings))
+        let fetch = Fetch::new(Arc::clone(&self.store), self.folder.clone(), &listing.objects, &settings);
+        Ok(RecordBatches::spawn(at.clone(), from, listing, fetch, settings))
     }
 
     /// How far the archive of `at` goes: the last object's start and the number of its records. Offset 0 where there is nothing.

@@ -1,5 +1,7 @@
 //! An object's bytes divided into records, without a copy.
 
+use std::ops::Range;
+
 use bytes::{Buf, Bytes};
 use pinflow_event::Offset;
 
@@ -52,39 +54,42 @@ impl ArchivedRecords {
             None => false,
         }
     }
+}
 
-    fn next_line(&mut self) -> Option<Option<Bytes>> {
-        if self.rest.is_empty() {
-            return None;
+/// A record found in bytes: where it stands (`None` is a tombstone), and where the next one begins.
+pub(crate) struct Found {
+    pub record: Option<Range<usize>>,
+    pub end: usize,
+}
+
+/// The record that begins at `at` in `data`, if all of it is there. Bytes of it up to `searched` are known to hold no line break.
+pub(crate) fn find(kind: ObjectKind, data: &[u8], at: usize, searched: usize) -> Option<Found> {
+    match kind {
+        ObjectKind::Json => {
+            let break_at = searched + memchr::memchr(b'\n', data.get(searched..)?)?;
+            Some(Found { record: Some(at..line_end(data, at, break_at)), end: break_at + 1 })
         }
-        let mut line = match memchr::memchr(b'\n', &self.rest) {
-            Some(end) => {
-                let line = self.rest.split_to(end);
-                self.rest.advance(1);
-                line
+        ObjectKind::Raw => {
+            let length = u32::from_be_bytes(*data.get(at..)?.first_chunk::<LENGTH_BYTES>()?);
+            let begin = at + LENGTH_BYTES;
+            if length == NULL {
+                return Some(Found { record: None, end: begin });
             }
-            None => self.rest.split_to(self.rest.len()),
-        };
-        if line.last() == Some(&b'\r') {
-            line.truncate(line.len() - 1);
+            let end = begin + length as usize;
+            (end <= data.len()).then_some(Found { record: Some(begin..end), end })
         }
-        Some(Some(line))
     }
+}
 
-    fn next_frame(&mut self) -> Option<Option<Bytes>> {
-        let length = u32::from_be_bytes(*self.rest.first_chunk::<LENGTH_BYTES>()?);
-        if length == NULL {
-            self.rest.advance(LENGTH_BYTES);
-            return Some(None);
-        }
-        let end = LENGTH_BYTES + length as usize;
-        if self.rest.len() < end {
-            return None;
-        }
-        let mut frame = self.rest.split_to(end);
-        frame.advance(LENGTH_BYTES);
-        Some(Some(frame))
-    }
+/// What is left when an object has ended: the last line needs no line break, a frame does need all of its bytes.
+pub(crate) fn find_last(kind: ObjectKind, data: &[u8], at: usize) -> Option<Found> {
+    (kind == ObjectKind::Json && at < data.len())
+        .then(|| Found { record: Some(at..line_end(data, at, data.len())), end: data.len() })
+}
+
+/// Where the text of the line ends that begins at `begin` and is broken at `end`.
+fn line_end(data: &[u8], begin: usize, end: usize) -> usize {
+    if end > begin && data[end - 1] == b'\r' { end - 1 } else { end }
 }
 
 /// A number may be the beginning of a longer one; every other JSON text shows its end.
@@ -96,10 +101,9 @@ impl Iterator for ArchivedRecords {
     type Item = (Offset, Option<Bytes>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let value = match self.kind {
-            ObjectKind::Json => self.next_line(),
-            ObjectKind::Raw => self.next_frame(),
-        }?;
+        let found = find(self.kind, &self.rest, 0, 0).or_else(|| find_last(self.kind, &self.rest, 0))?;
+        let value = found.record.map(|range| self.rest.slice(range));
+        self.rest.advance(found.end);
         let offset = self.next;
         self.next = offset.plus(1);
         Some((offset, value))
@@ -110,10 +114,16 @@ impl Iterator for ArchivedRecords {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::format;
+    use crate::{Packing, format};
 
     fn records(kind: ObjectKind, data: &[u8]) -> ArchivedRecords {
-        let object = ArchiveObject { path: Default::default(), start: Offset(5), kind, size: data.len() as u64 };
+        let object = ArchiveObject {
+            path: Default::default(),
+            start: Offset(5),
+            kind,
+            packing: Packing::Plain,
+            size: data.len() as u64,
+        };
         ArchivedRecords::new(&object, Bytes::copy_from_slice(data))
     }
 
@@ -166,6 +176,7 @@ mod tests {
             path: Default::default(),
             start: Offset(0),
             kind: ObjectKind::Json,
+            packing: Packing::Plain,
             size: data.len() as u64,
         };
         let (_, first) = ArchivedRecords::new(&object, data.clone()).next().unwrap();

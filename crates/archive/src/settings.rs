@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ArchiveSettings {
+    /// Somebody else writes the objects, as the S3 sink connector: they are read, and nothing is written from the log.
+    pub read_only: bool,
     /// Records an object holds at most, exactly (the connector's `flush.size`); 0 counts as 1.
     pub flush_records: u64,
     /// Bytes an object holds at most; a record that alone is larger gets an object of its own.
@@ -25,6 +27,7 @@ pub struct ArchiveSettings {
 impl Default for ArchiveSettings {
     fn default() -> Self {
         Self {
+            read_only: false,
             flush_records: 10_000,
             flush_bytes: 8 * 1024 * 1024,
             flush_interval: Duration::from_secs(10),
@@ -38,10 +41,12 @@ impl Default for ArchiveSettings {
 /// How much the reader fetches ahead, and how large its batches are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadSettings {
-    /// Objects that are fetched at once.
+    /// Batches that may wait for the consumer.
+    pub ahead: usize,
+    /// Objects that are fetched at once from a store that is no local folder.
     pub concurrency: usize,
-    /// Bytes of fetched objects that may wait for the consumer. One object that is larger is fetched alone.
-    pub memory_bytes: usize,
+    /// Bytes of such objects that may be under way at once; one that is larger is fetched alone.
+    pub memory_bytes: u64,
     /// Records a batch holds at most; 0 counts as 1. Small objects are put together, large ones divided.
     pub batch_records: usize,
     /// Bytes after which a batch is closed.
@@ -49,7 +54,8 @@ pub struct ReadSettings {
 }
 
 impl Default for ReadSettings {
+    /// Batches that fit the caches of a processor core.
     fn default() -> Self {
-        Self { concurrency: 32, memory_bytes: 64 * 1024 * 1024, batch_records: 8_192, batch_bytes: 8 * 1024 * 1024 }
+        Self { ahead: 2, concurrency: 32, memory_bytes: 64 << 20, batch_records: 16_384, batch_bytes: 4 << 20 }
     }
 }

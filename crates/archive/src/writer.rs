@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::layout::object_path;
 use crate::open_object::OpenObject;
-use crate::{ArchiveError, ArchiveObject, ArchiveReader, ArchiveSettings, ArchivedRecords, format};
+use crate::{ArchiveError, ArchiveObject, ArchiveReader, ArchiveSettings, ArchivedRecords, Packing, format};
 
 /// The name under which the log keeps what the archive still needs.
 pub(crate) const READER: &str = "archive";
@@ -175,7 +175,7 @@ impl ArchiveWriter {
         let existing = read.await.map_err(ArchiveError::store("read", &path))?;
         let size = existing.len() as u64;
         let is_ours = !existing.is_empty() && open.content.starts_with(&existing);
-        let object = ArchiveObject { path, start: open.start, kind: open.kind, size };
+        let object = ArchiveObject { path, start: open.start, kind: open.kind, packing: Packing::Plain, size };
         let mut records = ArchivedRecords::new(&object, existing);
         if is_ours && records.ends_whole() {
             Ok((records.next_offset(), size))

@@ -19,7 +19,11 @@ pub struct KeySet {
     seen: HashSet<u128, Spread>,
 }
 
-/// A batch without the rows whose key was seen before, and what to remember once the batch is committed.
+/// The keys of rows that are on their way to a commit.
+#[derive(Debug, Default)]
+pub struct NewKeys(HashSet<u128, Spread>);
+
+/// A batch without the rows whose key was seen before.
 #[derive(Debug)]
 pub struct Distinct {
     /// The rows with a new key, in order.
@@ -28,7 +32,6 @@ pub struct Distinct {
     pub kept: BooleanArray,
     /// How many rows were dropped.
     pub duplicates: u64,
-    new: Vec<u128>,
 }
 
 impl KeySet {
@@ -58,27 +61,27 @@ impl KeySet {
         Ok(())
     }
 
-    /// Drops the rows whose key is known or stands earlier in the batch. Nothing is remembered until
-    /// [`KeySet::accept`]: a batch whose commit fails is offered again.
+    /// Drops the rows whose key is known, is among `new`, or stands earlier in the batch; the keys of the others join `new`. The
+    /// set learns them by [`KeySet::accept`], when they are committed: what is never committed is offered again.
     ///
     /// # Errors
     /// Where the column's type is no key's type.
-    pub fn distinct(&self, rows: &RecordBatch, key: usize) -> Result<Distinct, ArrowError> {
+    pub fn distinct(&self, rows: &RecordBatch, key: usize, new: &mut NewKeys) -> Result<Distinct, ArrowError> {
         let hashes = self.hashes(rows.column(key))?;
-        let mut new = HashSet::with_capacity_and_hasher(hashes.len(), Spread);
+        new.0.reserve(hashes.len());
         let kept: BooleanArray = hashes
             .iter()
-            .map(|hash| Some(hash.is_none_or(|hash| !self.seen.contains(&hash) && new.insert(hash))))
+            .map(|hash| Some(hash.is_none_or(|hash| !self.seen.contains(&hash) && new.0.insert(hash))))
             .collect();
         let distinct =
             if kept.true_count() == rows.num_rows() { rows.clone() } else { filter_record_batch(rows, &kept)? };
         let duplicates = (rows.num_rows() - distinct.num_rows()) as u64;
-        Ok(Distinct { rows: distinct, kept, duplicates, new: new.into_iter().collect() })
+        Ok(Distinct { rows: distinct, kept, duplicates })
     }
 
-    /// Remembers the keys of a batch that is committed.
-    pub fn accept(&mut self, committed: &Distinct) {
-        self.seen.extend(committed.new.iter().copied());
+    /// Remembers the keys of rows that are committed.
+    pub fn accept(&mut self, committed: NewKeys) {
+        self.seen.extend(committed.0);
     }
 
     fn hashes(&self, keys: &ArrayRef) -> Result<Vec<Option<u128>>, ArrowError> {
@@ -152,10 +155,12 @@ mod tests {
     #[test]
     fn the_first_arrival_wins_within_a_batch_and_over_batches() {
         let mut keys = KeySet::new((1, 2));
-        let first = keys.distinct(&rows(Arc::new(StringArray::from(vec!["a", "b", "a"]))), 0).unwrap();
+        let mut new = NewKeys::default();
+        let first = keys.distinct(&rows(Arc::new(StringArray::from(vec!["a", "b", "a"]))), 0, &mut new).unwrap();
         assert_eq!((first.rows.num_rows(), first.duplicates), (2, 1));
-        keys.accept(&first);
-        let second = keys.distinct(&rows(Arc::new(StringArray::from(vec!["b", "c"]))), 0).unwrap();
+        keys.accept(new);
+        let second =
+            keys.distinct(&rows(Arc::new(StringArray::from(vec!["b", "c"]))), 0, &mut NewKeys::default()).unwrap();
         assert_eq!(second.kept, BooleanArray::from(vec![false, true]));
     }
 
@@ -163,7 +168,8 @@ mod tests {
     fn a_batch_that_was_not_committed_is_not_remembered() {
         let keys = KeySet::new((1, 2));
         for _ in 0..2 {
-            let batch = keys.distinct(&rows(Arc::new(Int64Array::from(vec![1, 2]))), 0).unwrap();
+            let batch =
+                keys.distinct(&rows(Arc::new(Int64Array::from(vec![1, 2]))), 0, &mut NewKeys::default()).unwrap();
             assert_eq!(batch.duplicates, 0);
         }
     }
@@ -172,7 +178,9 @@ mod tests {
     fn keys_of_the_table_itself_are_known() {
         let mut keys = KeySet::new((1, 2));
         keys.remember(&(Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(-1), None])) as ArrayRef)).unwrap();
-        let batch = keys.distinct(&rows(Arc::new(Int64Array::from(vec![-1, 1, i64::MIN]))), 0).unwrap();
+        let batch = keys
+            .distinct(&rows(Arc::new(Int64Array::from(vec![-1, 1, i64::MIN]))), 0, &mut NewKeys::default())
+            .unwrap();
         assert_eq!(batch.kept, BooleanArray::from(vec![false, true, false]));
     }
 

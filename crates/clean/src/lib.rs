@@ -11,7 +11,7 @@ mod reject;
 mod select;
 
 pub use error::CleanError;
-pub use key::{Distinct, KeySet};
+pub use key::{Distinct, KeySet, NewKeys};
 pub use reject::{Reject, RejectCause};
 
 use std::path::PathBuf;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use pinflow_clean::{Cleaner, KeySet};
+use pinflow_clean::{Cleaner, KeySet, NewKeys};
 use pinflow_pipeline::{Overrides, Pipeline, Stream, built_in};
 use serde_json::Value;
 
@@ -36,8 +36,9 @@ async fn clean(stream: &Stream, batch: usize) -> Vec<RecordBatch> {
         assert!(cleaned.rejects.is_empty(), "{:?}", cleaned.rejects);
         rows.push(match cleaner.key_column() {
             Some(key) => {
-                let distinct = keys.distinct(&cleaned.rows, key).unwrap();
-                keys.accept(&distinct);
+                let mut new = NewKeys::default();
+                let distinct = keys.distinct(&cleaned.rows, key, &mut new).unwrap();
+                keys.accept(new);
                 distinct.rows
             }
             None => cleaned.rows,

@@ -24,6 +24,10 @@ use interrupt::Interrupt;
 use output::Terminal;
 use session::Session;
 
+/// Batches come and go on several threads: the system's allocator gives their pages back each time and has them cleared anew.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let terminal = Terminal::new(arguments.global.color, arguments.global.quiet);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::csv::to_csv;
 use crate::error::ApiError;
 use crate::guard::guard;
-use crate::view::{AnswerView, BalanceRow, DeadLetter, HealthState, Lane, Overview, ReconcileView, RunView};
+use crate::view::{AnswerView, BalanceRow, DeadLetter, HealthState, Lane, Overview, ReconcileView, RunView, Scope};
 use crate::{Dashboard, ErrorKind, ViewError, events};
 
 /// Rows that a query returns where the request does not say.

@@ -1,19 +1,25 @@
 //! The batch lane: from the archive to the table, when a job runs. A run cleans what has been archived since the last one.
 
+use std::pin::pin;
 use std::sync::Arc;
 
-use pinflow_archive::{ArchiveReader, ReadSettings};
+use futures::StreamExt;
+use pinflow_archive::{ArchiveReader, ReadSettings, RecordBatches};
 use pinflow_event::TopicPartition;
 use tokio::time::Instant;
 
-use crate::chunk::{Chunk, LaneRecord};
+use crate::chunk::Chunk;
 use crate::error::LaneError;
+use crate::gathering::Gathering;
+use crate::intake::AbortOnDrop;
 use crate::status::SharedStatus;
 use crate::writer::LaneWriter;
 
-/// How much goes into one commit.
-const READ: ReadSettings =
-    ReadSettings { concurrency: 32, memory_bytes: 64 << 20, batch_records: 100_000, batch_bytes: 64 << 20 };
+/// Batches that are cleaned side by side, or wait for the one before them.
+const CLEANED_AT_ONCE: usize = 3;
+
+/// Bytes of records after which a run commits: what a crash makes it do again at most.
+const COMMIT_BYTES: usize = 1 << 30;
 
 /// One stream's way from the archive into its table.
 #[derive(Debug)]
@@ -46,26 +52,19 @@ impl BatchLane {
         self.writer.status()
     }
 
-    /// Takes everything that is archived now to the table.
+    /// Takes everything that is archived now to the table. Batches are read, cleaned and written side by side.
     ///
     /// # Errors
-    /// [`LaneError`], also where the archive has a gap: the position never passes what was not handled. What was committed
-    /// before stays, and the next run goes on there.
+    /// [`LaneError`], also where the archive has a gap: the position never passes what was not handled. What comes before the
+    /// trouble is committed, and the next run goes on there.
     pub async fn run(&mut self) -> Result<BatchRun, LaneError> {
         let before = self.writer.status().get();
         let topic = self.writer.topic().clone();
         for partition in self.archive.partitions(&topic).await? {
             let from = self.writer.position(partition).await?;
-            let mut batches = self.archive.records(&TopicPartition::new(topic.clone(), partition), from, READ).await?;
-            while let Some(batch) = batches.next_batch().await.transpose()? {
-                let began = Instant::now();
-                let (from, next) = (batch.first, batch.end());
-                let records =
-                    batch.records.into_iter().map(|(offset, value)| LaneRecord { offset, arrived: None, value });
-                let chunks = Arc::new(vec![Chunk { partition, from, next, records: records.collect() }]);
-                let cleaned = self.writer.cleaning().clean(&chunks).await?;
-                self.writer.write(&chunks, cleaned, began).await?;
-            }
+            let at = TopicPartition::new(topic.clone(), partition);
+            let batches = self.archive.records(&at, from, ReadSettings::default()).await?;
+            self.take(batches).await?;
         }
         let after = self.writer.status().get();
         Ok(BatchRun {
@@ -74,5 +73,45 @@ impl BatchLane {
             duplicates: after.duplicates - before.duplicates,
             dead: after.dead - before.dead,
         })
+    }
+
+    async fn take(&mut self, batches: RecordBatches) -> Result<(), LaneError> {
+        let cleaning = self.writer.cleaning();
+        let cleaned = batches.into_stream().map(|batch| {
+            let cleaning = cleaning.clone();
+            async move {
+                let chunks = Arc::new(vec![Chunk::archived(batch?)]);
+                let cleaned = AbortOnDrop::spawn({
+                    let chunks = Arc::clone(&chunks);
+                    async move { cleaning.clean(&chunks).await }
+                });
+                Ok((chunks, cleaned.join().await?))
+            }
+        });
+        let mut cleaned = pin!(cleaned.buffered(CLEANED_AT_ONCE));
+        let mut open: Option<(Gathering, usize)> = None;
+        let end: Result<(), LaneError> = loop {
+            let (chunks, cleaned) = match cleaned.next().await {
+                Some(Ok(batch)) => batch,
+                Some(Err(error)) => break Err(error),
+                None => break Ok(()),
+            };
+            let (mut gathering, bytes) = match open.take() {
+                Some(open) => open,
+                None => (self.writer.begin(Instant::now())?, 0),
+            };
+            self.writer.gather(&mut gathering, &chunks, cleaned).await?;
+            let bytes = bytes + chunks.iter().map(Chunk::bytes).sum::<usize>();
+            if bytes >= COMMIT_BYTES {
+                self.writer.commit(gathering).await?;
+            } else {
+                open = Some((gathering, bytes));
+            }
+        };
+        // Also before a trouble: the good records do not wait for it to be mended.
+        if let Some((gathering, _)) = open {
+            self.writer.commit(gathering).await?;
+        }
+        end
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLock};
 
 use arrow::array::RecordBatch;
-use pinflow_clean::KeySet;
+use pinflow_clean::{KeySet, NewKeys};
 use pinflow_event::{Offset, Partition};
 
 use crate::error::LaneError;
@@ -84,7 +84,9 @@ impl FreshTail {
             }
             Ok(FreshRows::Rows(match (&committed.keys, tail.intake.cleaning.key_column()) {
                 (Some(keys), Some(column)) => {
-                    keys.distinct(&rows, column).map_err(|error| tail.intake.cleaning.key_error(&error))?.rows
+                    keys.distinct(&rows, column, &mut NewKeys::default())
+                        .map_err(|error| tail.intake.cleaning.key_error(&error))?
+                        .rows
                 }
                 _ => rows,
             }))

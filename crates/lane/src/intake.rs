@@ -9,7 +9,7 @@ use pinflow_log::{EventLog, ReadLimit};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use crate::chunk::{Chunk, LaneRecord};
+use crate::chunk::{Chunk, LoggedRecord, Records};
 use crate::error::LaneError;
 use crate::writer::Cleaning;
 
@@ -51,12 +51,13 @@ impl Intake {
             let Some(last) = records.last() else { continue };
             let next = last.offset.plus(1);
             full |= next < self.log.bounds(&at).await?.end;
-            let record = |record: pinflow_event::Record| LaneRecord {
+            let record = |record: pinflow_event::Record| LoggedRecord {
                 offset: record.offset,
-                arrived: Some(record.timestamp),
+                arrived: record.timestamp,
                 value: record.value,
             };
-            chunks.push(Chunk { partition, from, next, records: records.into_iter().map(record).collect() });
+            let records = Records::Logged(records.into_iter().map(record).collect());
+            chunks.push(Chunk { partition, from, next, records });
         }
         let chunks = Arc::new(chunks);
         let cleaned = self.cleaning.clean(&chunks).await?;

@@ -5,13 +5,13 @@ mod batch;
 mod chunk;
 mod error;
 mod fresh;
+mod gathering;
 mod intake;
 mod status;
 mod stream;
 mod writer;
 
 pub use batch::{BatchLane, BatchRun};
-pub use chunk::{Chunk, LaneRecord};
 pub use error::LaneError;
 pub use fresh::{FreshRows, FreshTail};
 pub use status::{BatchStatus, LaneStatus, SharedStatus};

@@ -13,7 +13,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use futures::TryStreamExt;
-use pinflow_clean::{CleanBatch, Cleaner, Distinct, KeySet};
+use pinflow_clean::{CleanBatch, Cleaner, KeySet, NewKeys};
 use pinflow_event::{Clock, Offset, Partition, Position, TopicName};
 use pinflow_pipeline::{Lane, Stream};
 use pinflow_table::{
@@ -22,9 +22,10 @@ use pinflow_table::{
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::chunk::{Chunk, nth};
+use crate::chunk::{Chunk, RecordView, nth};
 use crate::error::LaneError;
 use crate::fresh::{Committed, SharedCommitted};
+use crate::gathering::Gathering;
 use crate::status::{BatchStatus, SharedStatus};
 
 /// The table of a stream's dead letters: both lanes write it, one at a time.
@@ -197,43 +198,91 @@ impl LaneWriter {
         cleaned: CleanBatch,
         began: Instant,
     ) -> Result<(), LaneError> {
+        let mut gathering = self.begin(began)?;
+        self.gather(&mut gathering, chunks, cleaned).await?;
+        self.commit(gathering).await
+    }
+
+    /// Begins a commit.
+    ///
+    /// # Errors
+    /// [`LaneError::Table`].
+    pub(crate) fn begin(&self, began: Instant) -> Result<Gathering, LaneError> {
+        Ok(Gathering::new(self.table.begin_files()?, began))
+    }
+
+    /// Adds a cleaned batch to a commit. Its chunks begin where the commit's chunks so far end, else at the committed positions.
+    ///
+    /// # Errors
+    /// [`LaneError::Key`].
+    pub(crate) async fn gather(
+        &mut self,
+        gathering: &mut Gathering,
+        chunks: &[Chunk],
+        cleaned: CleanBatch,
+    ) -> Result<(), LaneError> {
         let CleanBatch { rows, rejects, filtered, nulled, .. } = cleaned;
-        let letters: Vec<DeadLetter> = rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
+        gathering.letters.extend(rejects.iter().map(|reject| self.dead_letter(chunks, reject)));
         let distinct = match (&self.read_committed().keys, self.parts.cleaner.key_column()) {
             (Some(keys), Some(column)) => {
-                Some(keys.distinct(&rows, column).map_err(|e| self.cleaning().key_error(&e))?)
+                let distinct = keys.distinct(&rows, column, &mut gathering.new_keys);
+                Some(distinct.map_err(|error| self.cleaning().key_error(&error))?)
             }
             _ => None,
         };
-        let duplicates = distinct.as_ref().map_or(0, |distinct| distinct.duplicates);
-        let new_rows = distinct.as_ref().map_or(rows, |distinct| distinct.rows.clone());
-        let row_count = new_rows.num_rows() as u64;
+        gathering.duplicates += distinct.as_ref().map_or(0, |distinct| distinct.duplicates);
+        let new_rows = distinct.map_or(rows, |distinct| distinct.rows);
+        gathering.rows += new_rows.num_rows() as u64;
+        gathering.filtered += filtered;
+        gathering.nulled += nulled;
+        gathering.cover(chunks);
+        gathering.files.write(new_rows).await;
+        Ok(())
+    }
 
+    /// Commits dead letters, then rows and position.
+    ///
+    /// # Errors
+    /// [`LaneError`]; then the table alone knows how far it got.
+    pub(crate) async fn commit(&mut self, gathering: Gathering) -> Result<(), LaneError> {
         self.in_doubt = true;
-        self.commit_dead(&letters).await?;
-        let mut commit = self.commit_of(chunks, new_rows, duplicates, filtered, letters.len()).await?;
-        if nulled > 0 {
-            // Values that a field's policy turned into null: never without a trace in the table's history.
-            commit.notes.push(("pinflow.nulled".to_owned(), nulled.into()));
-        }
-        self.table.commit(&commit).await?;
-        self.accept(chunks, distinct);
+        self.commit_dead(&gathering.letters).await?;
+        let commit = self.commit_of(&gathering).await?;
+        let Gathering { files, letters, ranges, records, rows, duplicates, filtered, oldest, began, new_keys, .. } =
+            gathering;
+        self.table.commit_files(files.finish().await?, &commit).await?;
+        self.accept(&ranges, new_keys);
         self.in_doubt = false;
-        self.report(chunks, began, row_count, duplicates, filtered, letters.len() as u64);
+        let now = self.parts.clock.now();
+        let duration: Duration = began.elapsed();
+        let distinct_keys = self.key_count();
+        self.status.update(|status| {
+            status.position.extend(ranges.iter().map(|(partition, (_, next))| (*partition, *next)));
+            status.rows += rows;
+            status.duplicates += duplicates;
+            status.filtered += filtered;
+            status.dead += letters.len() as u64;
+            status.distinct_keys = distinct_keys;
+            status.batches += 1;
+            status.records += records;
+            status.busy += duration;
+            let freshness = oldest.map(|oldest| now.since(oldest));
+            status.last_batch = Some(BatchStatus { records, rows, duration, committed: now, freshness });
+        });
         keep_healthy(&mut self.table).await;
         Ok(())
     }
 
     fn dead_letter(&self, chunks: &[Chunk], reject: &pinflow_clean::Reject) -> DeadLetter {
-        let (position, record) = nth(chunks, reject.index);
+        let RecordView { position, arrived, value } = nth(chunks, reject.index);
         DeadLetter {
             lane: self.parts.lane.to_string(),
             topic: self.topic().to_string(),
             position,
             reason: reject.cause.to_string(),
             place: reject.cause.place(),
-            raw: record.value.as_ref().map(|bytes| bytes.to_vec()),
-            arrived: record.arrived,
+            raw: value.map(<[u8]>::to_vec),
+            arrived,
             rejected: self.parts.clock.now(),
         }
     }
@@ -248,23 +297,18 @@ impl LaneWriter {
         Ok(())
     }
 
-    async fn commit_of(
-        &mut self,
-        chunks: &[Chunk],
-        rows: RecordBatch,
-        duplicates: u64,
-        filtered: u64,
-        dead: usize,
-    ) -> Result<Commit, LaneError> {
-        let mut progress: Vec<Progress> = chunks
+    async fn commit_of(&mut self, gathering: &Gathering) -> Result<Commit, LaneError> {
+        let Gathering { duplicates, filtered, nulled, rows, letters, .. } = gathering;
+        let mut progress: Vec<Progress> = gathering
+            .ranges
             .iter()
-            .map(|chunk| Progress {
-                application: self.position_of(chunk.partition),
-                from: signed(chunk.from),
-                to: signed(chunk.next),
+            .map(|(partition, (from, next))| Progress {
+                application: self.position_of(*partition),
+                from: signed(*from),
+                to: signed(*next),
             })
             .collect();
-        for (counter, added) in [("duplicates", duplicates), ("filtered", filtered)] {
+        for (counter, added) in [("duplicates", *duplicates), ("filtered", *filtered)] {
             if added > 0 {
                 let before = self.counter(counter).await?.cast_signed();
                 progress.push(Progress {
@@ -274,21 +318,25 @@ impl LaneWriter {
                 });
             }
         }
-        let notes = vec![
-            ("pinflow.rows".to_owned(), rows.num_rows().into()),
-            ("pinflow.duplicates".to_owned(), duplicates.into()),
-            ("pinflow.filtered".to_owned(), filtered.into()),
-            ("pinflow.dead".to_owned(), dead.into()),
+        let mut notes = vec![
+            ("pinflow.rows".to_owned(), (*rows).into()),
+            ("pinflow.duplicates".to_owned(), (*duplicates).into()),
+            ("pinflow.filtered".to_owned(), (*filtered).into()),
+            ("pinflow.dead".to_owned(), letters.len().into()),
         ];
-        Ok(Commit { rows: vec![rows], progress, notes })
+        if *nulled > 0 {
+            // Values that a field's policy turned into null: never without a trace in the table's history.
+            notes.push(("pinflow.nulled".to_owned(), (*nulled).into()));
+        }
+        Ok(Commit { rows: Vec::new(), progress, notes })
     }
 
-    fn accept(&self, chunks: &[Chunk], distinct: Option<Distinct>) {
+    fn accept(&self, ranges: &BTreeMap<Partition, (Offset, Offset)>, new_keys: NewKeys) {
         let mut committed = self.write_committed();
-        if let (Some(keys), Some(distinct)) = (&mut committed.keys, distinct) {
-            keys.accept(&distinct);
+        if let Some(keys) = &mut committed.keys {
+            keys.accept(new_keys);
         }
-        committed.positions.extend(chunks.iter().map(|chunk| (chunk.partition, chunk.next)));
+        committed.positions.extend(ranges.iter().map(|(partition, (_, next))| (*partition, *next)));
     }
 
     /// What is committed, for those who look behind it.
@@ -302,29 +350,6 @@ impl LaneWriter {
 
     fn write_committed(&self) -> RwLockWriteGuard<'_, Committed> {
         self.committed.write().expect("nobody panics while writing what is committed")
-    }
-
-    fn report(&self, chunks: &[Chunk], began: Instant, rows: u64, duplicates: u64, filtered: u64, dead: u64) {
-        let now = self.parts.clock.now();
-        let oldest = chunks.iter().filter_map(|chunk| chunk.records.first()?.arrived).min();
-        let records: u64 = chunks.iter().map(|chunk| chunk.records.len() as u64).sum();
-        let duration: Duration = began.elapsed();
-        let distinct_keys = self.key_count();
-        self.status.update(|status| {
-            for chunk in chunks {
-                status.position.insert(chunk.partition, chunk.next);
-            }
-            status.rows += rows;
-            status.duplicates += duplicates;
-            status.filtered += filtered;
-            status.dead += dead;
-            status.distinct_keys = distinct_keys;
-            status.batches += 1;
-            status.records += records;
-            status.busy += duration;
-            let freshness = oldest.map(|oldest| now.since(oldest));
-            status.last_batch = Some(BatchStatus { records, rows, duration, committed: now, freshness });
-        });
     }
 
     fn key_count(&self) -> u64 {
@@ -371,8 +396,8 @@ impl Cleaning {
         let cleaner = Arc::clone(&self.cleaner);
         let chunks = Arc::clone(chunks);
         let work = move || {
-            let records: Vec<Option<&[u8]>> =
-                chunks.iter().flat_map(|chunk| chunk.records.iter().map(|record| record.value.as_deref())).collect();
+            let mut records = Vec::with_capacity(chunks.iter().map(Chunk::len).sum());
+            chunks.iter().for_each(|chunk| chunk.append_values(&mut records));
             cleaner.clean(&records)
         };
         let cleaned = tokio::task::spawn_blocking(work).await;

@@ -49,6 +49,8 @@ pub struct NodeConfig {
     pub gateway: GatewaySettings,
     /// The archive.
     pub archive: ArchiveSettings,
+    /// Where its objects are; `None` is the folder `archive` of the data folder.
+    pub archive_folder: Option<PathBuf>,
     /// The stream lanes' micro-batches.
     pub trigger: Trigger,
     /// How much of a stream that is not committed yet one question may clean.
@@ -157,6 +159,7 @@ impl NodeConfig {
             topics: TopicConfig::default(),
             gateway: GatewaySettings { home: Some("/dashboard".to_owned()), ..GatewaySettings::default() },
             archive: ArchiveSettings::default(),
+            archive_folder: None,
             trigger: Trigger::default(),
             fresh: FreshLimits::default(),
             tables: Upkeep::default(),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arrow::array::RecordBatch;
-use pinflow_clean::{Cleaner, KeySet};
+use pinflow_clean::{Cleaner, KeySet, NewKeys};
 use pinflow_pipeline::{Lane, Pipeline, TestCase, TestStream};
 use pinflow_query::{Answer, QueryEngine, QueryLimits};
 use pinflow_table::{Commit, Table, TableRoot, Upkeep};
@@ -100,7 +100,7 @@ fn clean(cleaner: &Cleaner, part: &TestStream, failures: &mut Vec<String>) -> Re
     match cleaner.key_column() {
         None => Ok(cleaned.rows),
         Some(key) => {
-            let distinct = KeySet::new((0, 0)).distinct(&cleaned.rows, key);
+            let distinct = KeySet::new((0, 0)).distinct(&cleaned.rows, key, &mut NewKeys::default());
             Ok(distinct.expect("a planned key column has a key's type").rows)
         }
     }

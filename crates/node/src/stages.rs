@@ -54,7 +54,8 @@ impl Stages {
         let log = open_log(&config, &folder, &clock)?;
         make_topics(log.as_ref(), &config).await?;
 
-        let store: Arc<dyn ObjectStore> = Arc::new(DurableLocalStore::open(folder.archive())?);
+        let archived = config.archive_folder.clone().unwrap_or_else(|| folder.archive());
+        let store: Arc<dyn ObjectStore> = Arc::new(DurableLocalStore::open(&archived)?);
         let archive =
             Arc::new(Archive::new(Arc::clone(&store), Arc::clone(&log), config.archive.clone(), Arc::clone(&clock)));
         find_archived(&archive, &config.pipeline).await?;
@@ -79,7 +80,7 @@ impl Stages {
             let mut writer = LaneWriter::open(parts(Lane::Batch)).await?;
             read_positions(log.as_ref(), &mut writer).await?;
             statuses.insert((Lane::Batch, stream.name.clone()), writer.status());
-            let lane = BatchLane::new(ArchiveReader::new(Arc::clone(&store)), writer);
+            let lane = BatchLane::new(ArchiveReader::local(Arc::clone(&store), archived.clone()), writer);
             batch_lanes.insert(stream.name.clone(), Arc::new(Mutex::new(lane)));
 
             let writer = LaneWriter::open(parts(Lane::Stream)).await?;

@@ -6,6 +6,7 @@
 mod commit;
 mod dead;
 mod error;
+mod files;
 mod location;
 mod old_versions;
 mod table;
@@ -14,6 +15,7 @@ mod upkeep;
 pub use commit::{Commit, Progress};
 pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema, dead_letters_from};
 pub use error::TableError;
+pub use files::{TableFiles, WrittenFiles};
 pub use location::{TableLocation, TableRoot};
 pub use table::Table;
 pub use upkeep::Upkeep;

@@ -12,14 +12,13 @@ use deltalake::kernel::{Action, Add, StructType, Transaction};
 use deltalake::logstore::object_store::path::Path;
 use deltalake::logstore::object_store::{self, PutMode, PutOptions, PutPayload};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
-use tokio::runtime::Handle;
 
 use crate::commit::{Commit, Progress};
 use crate::error::TableError;
+use crate::files::{TableFiles, WrittenFiles};
 use crate::location::TableLocation;
 use crate::upkeep::{self, UpkeepTask};
 
@@ -126,7 +125,27 @@ impl Table {
         if self.holds(&commit.progress).await? {
             return Ok(false);
         }
-        let adds = self.write_files(&commit.rows).await?;
+        let files = if commit.rows.iter().all(|batch| batch.num_rows() == 0) {
+            WrittenFiles::default()
+        } else {
+            let files = self.begin_files()?;
+            for batch in &commit.rows {
+                files.write(batch.clone()).await;
+            }
+            files.finish().await?
+        };
+        self.commit_files(files, commit).await
+    }
+
+    /// Commits files that were written before, in place of the rows of `commit`; else as [`Table::commit`].
+    ///
+    /// # Errors
+    /// As [`Table::commit`].
+    pub async fn commit_files(&mut self, files: WrittenFiles, commit: &Commit) -> Result<bool, TableError> {
+        if self.holds(&commit.progress).await? {
+            return Ok(false);
+        }
+        let WrittenFiles { adds } = files;
         let outcome = self.write_commit(adds, commit).await;
         if let Err(error) = outcome {
             // The store may have taken the commit and lost the answer: what the table says decides.
@@ -241,25 +260,12 @@ impl Table {
         }
     }
 
-    async fn write_files(&self, rows: &[RecordBatch]) -> Result<Vec<Add>, TableError> {
-        if rows.iter().all(|batch| batch.num_rows() == 0) {
-            return Ok(Vec::new());
-        }
-        let failed = |e| delta("write to", &self.name, e);
-        let target = self.upkeep.settings().target_file_bytes;
-        let mut writer = RecordBatchWriter::for_table(&self.table).map_err(failed)?.with_target_file_size(target.get());
-        let rows = rows.to_vec();
-        let runtime = Handle::current();
-        // Encoding takes a core for a while: whoever else runs on the async threads must not wait for it.
-        let written = tokio::task::spawn_blocking(move || {
-            runtime.block_on(async move {
-                for batch in rows {
-                    writer.write(batch).await?;
-                }
-                writer.flush().await
-            })
-        });
-        written.await.expect("writing files does not panic").map_err(failed)
+    /// Begins files that no reader sees until [`Table::commit_files`].
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub fn begin_files(&self) -> Result<TableFiles, TableError> {
+        TableFiles::begin(&self.name, &self.table, self.upkeep.settings().target_file_bytes)
     }
 
     async fn write_commit(&mut self, adds: Vec<Add>, commit: &Commit) -> Result<(), TableError> {

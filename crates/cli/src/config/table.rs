@@ -134,6 +134,8 @@ settings! {
     "gateway.allowed_origin" optional_text node.gateway.allowed_origin => "The origin that browsers may post from: `*` is any, `none` is none";
     "gateway.region" text node.gateway.region => "The AWS region in the names of streams";
     "gateway.account_id" text node.gateway.account_id => "The AWS account in the names of streams";
+    "archive.folder" optional_path node.archive_folder => "The folder that holds the archive's `topics/`; `none` is `archive` in the data folder";
+    "archive.read_only" boolean node.archive.read_only => "Somebody else writes the archive, as the S3 sink connector: jobs read it, and nothing is written from the log";
     "archive.flush_records" count node.archive.flush_records => "Records that a raw object holds at most";
     "archive.flush_bytes" size node.archive.flush_bytes => "Bytes that a raw object holds at most";
     "archive.flush_interval" duration node.archive.flush_interval => "How long a record waits at most before its object is stored";

@@ -1,0 +1,82 @@
+//! Gives the content of objects one after the other, to a thread that may block.
+//!
+//! A local object is a file that is opened when its turn comes. Of another store several are fetched side by side ahead of their turn.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes};
+use futures::StreamExt;
+use futures::stream::{self, BoxStream};
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use tokio::runtime::Handle;
+
+use crate::{ArchiveError, ArchiveObject, Packing, ReadSettings};
+
+/// The content of an object, unpacked as it is read.
+pub(crate) type Content = Box<dyn Read + Send>;
+
+/// Opens a list of objects in its order.
+pub(crate) enum Fetch {
+    /// Files below a folder.
+    Local(PathBuf),
+    /// The whole content of each object, by a runtime that this thread may wait for.
+    Remote(Handle, BoxStream<'static, object_store::Result<Bytes>>),
+}
+
+impl Fetch {
+    pub fn new(
+        store: Arc<dyn ObjectStore>,
+        folder: Option<PathBuf>,
+        objects: &[ArchiveObject],
+        settings: &ReadSettings,
+    ) -> Self {
+        if let Some(folder) = folder {
+            return Self::Local(folder);
+        }
+        let largest = objects.iter().map(|object| object.size).max().unwrap_or_default().max(1);
+        let at_once = usize::try_from(settings.memory_bytes / largest).unwrap_or(usize::MAX);
+        let paths: Vec<Path> = objects.iter().map(|object| object.path.clone()).collect();
+        let fetched = stream::iter(paths).map(move |path| {
+            let store = Arc::clone(&store);
+            async move { store.get(&path).await?.bytes().await }
+        });
+        Self::Remote(Handle::current(), fetched.buffered(at_once.clamp(1, settings.concurrency.max(1))).boxed())
+    }
+
+    /// The content of `object`, which is the next of the list.
+    pub fn open(&mut self, object: &ArchiveObject) -> Result<Content, ArchiveError> {
+        let packed: Content = match self {
+            Self::Local(folder) => {
+                let file = File::open(folder.join(object.path.as_ref()));
+                Box::new(file.map_err(|error| unreadable(&object.path, error))?)
+            }
+            Self::Remote(runtime, fetched) => {
+                let content = runtime.block_on(fetched.next()).expect("each object of the list is asked for once");
+                Box::new(content.map_err(ArchiveError::store("read", &object.path))?.reader())
+            }
+        };
+        unpack(object.packing, packed).map_err(|error| unreadable(&object.path, error))
+    }
+}
+
+/// Reads packed bytes as what they were before.
+pub(crate) fn unpack(packing: Packing, packed: Content) -> io::Result<Content> {
+    Ok(match packing {
+        Packing::Plain => packed,
+        Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
+        Packing::Zstd => Box::new(zstd::Decoder::new(packed)?),
+    })
+}
+
+/// The content of an object could not be read.
+pub(crate) fn unreadable(path: &Path, error: io::Error) -> ArchiveError {
+    let source = match error.kind() {
+        io::ErrorKind::NotFound => object_store::Error::NotFound { path: path.to_string(), source: error.into() },
+        _ => object_store::Error::Generic { store: "archive", source: error.into() },
+    };
+    ArchiveError::store("read", path)(source)
+}

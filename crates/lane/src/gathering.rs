@@ -1,0 +1,57 @@
+//! What is on its way to one commit: batches that were cleaned, rows that are in files which no reader sees yet.
+
+use std::collections::BTreeMap;
+
+use pinflow_clean::NewKeys;
+use pinflow_event::{Offset, Partition, Timestamp};
+use pinflow_table::{DeadLetter, TableFiles};
+use tokio::time::Instant;
+
+use crate::chunk::Chunk;
+
+/// Batches of one commit.
+#[derive(Debug)]
+pub(crate) struct Gathering {
+    pub files: TableFiles,
+    pub letters: Vec<DeadLetter>,
+    /// The keys of its rows: the lane knows them once they are committed.
+    pub new_keys: NewKeys,
+    /// By partition, from where to where.
+    pub ranges: BTreeMap<Partition, (Offset, Offset)>,
+    pub records: u64,
+    pub rows: u64,
+    pub duplicates: u64,
+    pub filtered: u64,
+    pub nulled: u64,
+    /// When the first record of all arrived, where that is known.
+    pub oldest: Option<Timestamp>,
+    /// When the first record was in hand.
+    pub began: Instant,
+}
+
+impl Gathering {
+    pub fn new(files: TableFiles, began: Instant) -> Self {
+        Self {
+            files,
+            letters: Vec::new(),
+            new_keys: NewKeys::default(),
+            ranges: BTreeMap::new(),
+            records: 0,
+            rows: 0,
+            duplicates: 0,
+            filtered: 0,
+            nulled: 0,
+            oldest: None,
+            began,
+        }
+    }
+
+    /// Counts the records of chunks in, each of which goes on where the one before it ended.
+    pub fn cover(&mut self, chunks: &[Chunk]) {
+        for chunk in chunks {
+            self.ranges.entry(chunk.partition).or_insert((chunk.from, chunk.from)).1 = chunk.next;
+            self.records += chunk.len() as u64;
+            self.oldest = self.oldest.into_iter().chain(chunk.first_arrival()).min();
+        }
+    }
+}
