@@ -10,10 +10,11 @@ use pinflow_pipeline::{Lane, Stream};
 use crate::error::NodeError;
 use crate::stages::Stages;
 
-/// The balance of every lane of every stream.
+/// The balance of every lane of every stream. An archive that somebody else writes has none: what they accepted is not known here.
 pub(crate) async fn rows(stages: &Stages) -> Result<Vec<BalanceRow>, NodeError> {
     let mut rows = Vec::new();
-    for lane in Lane::ALL {
+    let foreign = |lane: &Lane| *lane == Lane::Batch && stages.config.archive.read_only;
+    for lane in Lane::ALL.into_iter().filter(|lane| !foreign(lane)) {
         for stream in &stages.pipeline().streams {
             rows.push(row(stages, lane, stream).await?);
         }

@@ -14,7 +14,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use pinflow_archive::{ArchiveReader, ArchiveSettings, ArchiveWriter, ReadSettings};
+use pinflow_archive::{ArchiveReader, ArchiveSettings, ArchiveWriter, ArchivedBatch, ReadSettings};
 use pinflow_event::{ManualClock, NewRecord, Offset, Partition, Timestamp, TopicName, TopicPartition};
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 
@@ -87,8 +87,11 @@ pub async fn read_from(store: &Arc<dyn ObjectStore>, from: u64) -> Vec<(u64, Val
     let batches =
         ArchiveReader::new(store.clone()).records(&at(), Offset(from), ReadSettings::default()).await.unwrap();
     let batches: Vec<_> = batches.into_stream().try_collect().await.unwrap();
-    let records = batches.into_iter().flat_map(|batch| batch.records);
-    records.map(|(offset, value)| (offset.0, value.map(|v| v.to_vec()))).collect()
+    let records = |batch: ArchivedBatch| {
+        let values: Vec<Value> = batch.values().map(|value| value.map(<[u8]>::to_vec)).collect();
+        (batch.first.0..).zip(values)
+    };
+    batches.into_iter().flat_map(records).collect()
 }
 
 pub fn numbered(values: &[Value]) -> Vec<(u64, Value)> {

@@ -169,8 +169,10 @@ async fn a_newest_object_that_does_not_tell_its_end_is_refused() {
     }
     let twice = store_of(&[("0000000003.json", b"1\n"), ("0000000003.raw", b"\0\0\0\0")]).await;
     assert!(matches!(recover(&twice, &log).await.unwrap_err(), ArchiveError::Repeated { .. }));
-    let packed = store_of(&[("0000000000.json", b"1\n"), ("0000000003.json.gz", b"?")]).await;
+    let packed = store_of(&[("0000000000.json", b"1\n"), ("0000000003.avro", b"?")]).await;
     assert!(matches!(recover(&packed, &log).await.unwrap_err(), ArchiveError::UnknownKind { .. }));
+    let broken = store_of(&[("0000000000.json", b"1\n"), ("0000000003.json.gz", b"?")]).await;
+    assert!(matches!(recover(&broken, &log).await.unwrap_err(), ArchiveError::Store { action: "read", .. }));
 }
 
 #[tokio::test]

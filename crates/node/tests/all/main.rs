@@ -5,6 +5,7 @@
 mod access;
 mod dead_letters;
 mod fresh;
+mod foreign_archive;
 mod golden;
 mod observation;
 mod other_pipeline;

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""The batch lane beside its peers: whole processes on the same input, in turns, on this machine.
+
+    bench/batch/run.py target/release/pinflow [--rows 1000000] [--runs 3] [--only tiny,full,daily,questions] [--peers duckdb,polars]
+
+Needs numpy, and the peers: `pip install numpy duckdb polars`. Prints a Markdown table: wall time, CPU time (user and system) and the
+largest resident set, each the median of the runs.
+"""
+
+import argparse
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+TOPICS = ("pin", "geo", "user")
+TINY_ROWS = 11_000
+
+
+def measure(command, log):
+    """Wall seconds, CPU seconds and peak MiB of a process that has to succeed."""
+    began = time.monotonic()
+    with open(log, "w", encoding="utf-8") as out:
+        process = subprocess.Popen([str(part) for part in command], stdout=out, stderr=out)
+        _, status, usage = os.wait4(process.pid, 0)
+    wall = time.monotonic() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"{command[0]} failed, see below\n{Path(log).read_text(encoding='utf-8')[-2000:]}")
+    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def generate(folder, rows, layout):
+    """Events of three topics, once for each size."""
+    if not (folder / "done").exists():
+        command = [sys.executable, HERE / "generate.py", "--n", str(rows), "--out", folder, "--layout", layout]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        (folder / "done").touch()
+    return folder
+
+
+def pipeline(work):
+    """The built-in pipeline with a job that cleans and asks: the stream lane has nothing here to be compared with."""
+    folder = work / "pipeline"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(HERE.parent.parent / "pipelines" / "pinterest", folder)
+    file = folder / "pipeline.yaml"
+    text = file.read_text(encoding="utf-8").replace('      - reconcile: "*"\n', "")
+    file.write_text(text, encoding="utf-8")
+    return folder
+
+
+def archive(folder, source, first=0, rows=None):
+    """The events of each topic as one object; `rows` of them from the row `first` on."""
+    for topic in TOPICS:
+        place = folder / "topics" / f"SYN.{topic}" / "partition=0"
+        place.mkdir(parents=True, exist_ok=True)
+        target = place / f"SYN.{topic}+0+{first:010d}.json"
+        if target.exists():
+            continue
+        if rows is None:
+            os.link(source / "ndjson" / f"{topic}.json", target)
+            continue
+        with open(source / "ndjson" / f"{topic}.json", "rb") as lines, open(target, "wb") as out:
+            for number, line in enumerate(lines):
+                if number >= first + rows:
+                    break
+                if number >= first:
+                    out.write(line)
+    return folder
+
+
+class Bench:
+    def __init__(self, arguments, work):
+        self.pinflow, self.runs, self.work = arguments.pinflow.resolve(), arguments.runs, work
+        self.peers = [peer for peer in arguments.peers.split(",") if peer]
+        self.pipeline = pipeline(work)
+
+    def job(self, data, archive, *task):
+        settings = ["-c", "archive.read_only=true", "-c", f"archive.folder={archive}", "--set", "user_id=SYN"]
+        command = [self.pinflow, "--data", data, "--pipeline", self.pipeline, *settings, "run", *(task or ["daily"])]
+        return measure(command, self.work / "pinflow.log")
+
+    def fresh(self):
+        data = self.work / "data"
+        shutil.rmtree(data, ignore_errors=True)
+        return data
+
+    def peer(self, name, source, files):
+        out = self.work / f"out-{name}"
+        shutil.rmtree(out, ignore_errors=True)
+        command = [sys.executable, HERE / f"peer_{name}.py", source, out, *(["files"] if files else [])]
+        return measure(command, self.work / f"{name}.log")
+
+    def compare(self, title, runners):
+        """Runs all of them in turns."""
+        results = {name: [] for name in runners}
+        for _ in range(self.runs):
+            for name, runner in runners.items():
+                results[name].append(runner())
+        for name, measured in results.items():
+            wall, cpu, memory = (statistics.median(column) for column in zip(*measured))
+            print(f"| {title} | {name} | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} MiB |", flush=True)
+
+    def tiny(self, _):
+        source = generate(self.work / f"tiny-{TINY_ROWS}", TINY_ROWS, "both")
+        runners = {"pinflow": lambda: self.job(self.fresh(), source / "s3")}
+        runners |= {peer: (lambda peer=peer: self.peer(peer, source, True)) for peer in self.peers}
+        self.compare(f"{3 * TINY_ROWS:,} objects of one record", runners)
+        three = archive(self.work / "tiny-three", source)
+        self.compare("the same in three objects", {"pinflow": lambda: self.job(self.fresh(), three)})
+
+    def full(self, rows):
+        source = generate(self.work / f"full-{rows}", rows, "ndjson")
+        objects = archive(self.work / f"archive-{rows}", source)
+        runners = {"pinflow": lambda: self.job(self.fresh(), objects)}
+        runners |= {peer: (lambda peer=peer: self.peer(peer, source, False)) for peer in self.peers}
+        self.compare(f"{rows:,} rows a topic", runners)
+
+    def daily(self, rows):
+        """One percent arrives after a full run."""
+        more = max(1, rows // 100)
+        source = generate(self.work / f"full-{rows}", rows, "ndjson")
+        objects = self.work / f"daily-{rows}"
+        results = []
+        for _ in range(self.runs):
+            shutil.rmtree(objects, ignore_errors=True)
+            data = self.fresh()
+            archive(objects, source, 0, rows - more)
+            full = self.job(data, objects)
+            archive(objects, source, rows - more, more)
+            results.append((full, self.job(data, objects)))
+        for index, title in enumerate(["before", "one percent more"]):
+            wall, cpu, memory = (statistics.median(column) for column in zip(*(pair[index] for pair in results)))
+            print(f"| daily, {rows:,} rows: {title} | pinflow | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} MiB |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pinflow", type=Path)
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--only", default="tiny,full,daily")
+    parser.add_argument("--peers", default="duckdb,polars")
+    parser.add_argument("--work", type=Path, help="where data is kept for the next time [default: a temporary folder]")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        work = (arguments.work or Path(temporary)).resolve()
+        work.mkdir(parents=True, exist_ok=True)
+        bench = Bench(arguments, work)
+        print("| input | program | wall | CPU | peak memory |\n|---|---|---|---|---|")
+        for name in arguments.only.split(","):
+            getattr(bench, name)(arguments.rows)
+
+
+if __name__ == "__main__":
+    main()
