@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The batch lane beside its peers: whole processes on the same input, in turns, on this machine.
 
-    bench/batch/run.py target/release/pinflow [--rows 1000000] [--runs 3] [--only tiny,full,daily,questions] [--peers duckdb,polars]
+    bench/batch/run.py target/release/pinflow [--rows 1000000] [--runs 3] [--only tiny,full,daily] [--peers duckdb,polars]
 
 Needs numpy, and the peers: `pip install numpy duckdb polars`. Prints a Markdown table: wall time, CPU time (user and system) and the
 largest resident set, each the median of the runs.
