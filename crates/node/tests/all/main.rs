@@ -4,8 +4,8 @@
 
 mod access;
 mod dead_letters;
-mod fresh;
 mod foreign_archive;
+mod fresh;
 mod golden;
 mod observation;
 mod other_pipeline;
