@@ -8,6 +8,10 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use pinflow_bench::{Kind, Load, Outcome, Plan, Rate};
 
+/// The allocator of pinflow's binary; all contestants have it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Measures the gateway beside what bounds it")]
 struct Arguments {

@@ -7,9 +7,12 @@ use pinflow_event::NewRecord;
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use crate::json::{self, JsonError, Members, Object, once};
+use crate::json::{self, JsonError, Members, Object, Scanner, Span, once};
 use crate::kafka_rest::error::KafkaRestError;
 use crate::kafka_rest::media_type::EmbeddedFormat;
+
+/// The largest number that a partition has in a request: it is an integer of 32 bits.
+const MOST_PARTITION: u32 = i32::MAX.cast_unsigned();
 
 /// A record of a produce request, decoded.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +28,56 @@ pub(super) struct ProduceRecord {
 /// # Errors
 /// Those of the status 400 and 422.
 pub(super) fn decode(body: &Bytes, format: EmbeddedFormat) -> Result<Vec<ProduceRecord>, KafkaRestError> {
+    match format {
+        EmbeddedFormat::Json => quickly(body).map_or_else(|| carefully(body, format), Ok),
+        _ => carefully(body, format),
+    }
+}
+
+/// Takes apart what has nothing but records with keys, values and partitions. Anything else is to be read carefully.
+fn quickly(body: &Bytes) -> Option<Vec<ProduceRecord>> {
+    let mut scanner = Scanner::new(body)?;
+    let mut records = Vec::new();
+    scanner.take(b'{')?;
+    (scanner.name()? == b"records").then(|| scanner.take(b'['))??;
+    loop {
+        let (mut key, mut value, mut partition) = (None, None, None);
+        scanner.take(b'{')?;
+        loop {
+            let member = match scanner.name()? {
+                b"key" => &mut key,
+                b"value" => &mut value,
+                b"partition" => &mut partition,
+                _ => return None,
+            };
+            let again = member.replace(scanner.value()?).is_some();
+            if again {
+                return None;
+            }
+            if !scanner.more(b'}')? {
+                break;
+            }
+        }
+        records.push((key, value, partition));
+        if !scanner.more(b']')? {
+            break;
+        }
+    }
+    scanner.take(b'}')?;
+    let texts = scanner.finish()?;
+    let number = |text: Bytes| std::str::from_utf8(&text).ok()?.parse().ok().filter(|number| *number <= MOST_PARTITION);
+    let record = |(key, value, partition): (Option<Span>, Option<Span>, Option<Span>)| {
+        let present = |span: Option<Span>| span.and_then(|span| texts.present(span));
+        let partition = present(partition).map(|text| number(text).ok_or(())).transpose().ok()?;
+        Some(ProduceRecord {
+            partition,
+            record: NewRecord { key: present(key), value: present(value), ..NewRecord::default() },
+        })
+    };
+    records.into_iter().map(record).collect()
+}
+
+fn carefully(body: &Bytes, format: EmbeddedFormat) -> Result<Vec<ProduceRecord>, KafkaRestError> {
     let envelope = if json::is_blank(body) { None } else { json::parse::<Option<Object<Envelope>>>(body)? };
     let Some(Object(envelope)) = envelope else {
         return Err(KafkaRestError::Constraint("request may not be null (was null)".to_owned()));
