@@ -188,3 +188,39 @@ fn excerpt(value: &RawValue) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_read_quickly_is_what_careful_reading_gives() {
+        for (records, quick) in [
+            (r#"{"value": {"a": [1, "b c"]}}, {"value": "x", "key": 7, "partition": 3}"#, true),
+            (r#"{"key": null, "value": null, "partition": null}"#, true),
+            (r#"{"value": " null "}, {"partition": 2147483647}"#, true),
+            (r#"{}"#, false),
+            (r#"{"value": 1, "value": 2}"#, false),
+            (r#"{"v\u0061lue": 1}"#, false),
+            (r#"{"value": 1, "headers": []}"#, false),
+            (r#"{"value": 1, "partition": -0}"#, false),
+            (r#"{"value": 1, "partition": 1.0}"#, false),
+            (r#"{"value": 1, "partition": "1"}"#, false),
+            (r#"{"value": 1, "partition": 2147483648}"#, false),
+            (r#"{"value": 1},"#, false),
+            (r#"null"#, false),
+            ("", false),
+        ] {
+            for body in [format!(r#"{{"records":[{records}]}}"#), format!("\n{{ \"records\" : [ {records} ] }} ")] {
+                let body = Bytes::from(body);
+                let (quickly, carefully) = (quickly(&body), carefully(&body, EmbeddedFormat::Json).ok());
+                assert_eq!(quickly.is_some(), quick, "{body:?}");
+                assert!(quickly.is_none() || quickly == carefully, "{quickly:?} {carefully:?}");
+            }
+        }
+        for body in [r#"{"records": [{"value": 1}], "value_schema_id": 1}"#, r#"{"records": [{"value": 1}]} 2"#, "[]"] {
+            assert_eq!(quickly(&Bytes::from(body)), None);
+        }
+    }
+}
