@@ -6,7 +6,7 @@ mod scan;
 
 pub(crate) use compact::{TooDeep, compact_bytes};
 pub(crate) use object::{Members, Object, once};
-pub(crate) use scan::{Scanner, Span};
+pub(crate) use scan::{Scanner, Span, Texts};
 
 use serde::Deserialize;
 

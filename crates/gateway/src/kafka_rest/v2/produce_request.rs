@@ -7,12 +7,9 @@ use pinflow_event::NewRecord;
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use crate::json::{self, JsonError, Members, Object, Scanner, Span, once};
+use crate::json::{self, JsonError, Members, Object, Scanner, Span, Texts, once};
 use crate::kafka_rest::error::KafkaRestError;
 use crate::kafka_rest::media_type::EmbeddedFormat;
-
-/// The largest number that a partition has in a request: it is an integer of 32 bits.
-const MOST_PARTITION: u32 = i32::MAX.cast_unsigned();
 
 /// A record of a produce request, decoded.
 #[derive(Debug, PartialEq, Eq)]
@@ -39,15 +36,36 @@ fn quickly(body: &Bytes) -> Option<Vec<ProduceRecord>> {
     let mut scanner = Scanner::new(body)?;
     let mut records = Vec::new();
     scanner.take(b'{')?;
-    (scanner.name()? == b"records").then(|| scanner.take(b'['))??;
+    (scanner.name()? == b"records").then_some(())?;
+    scanner.take(b'[')?;
     loop {
-        let (mut key, mut value, mut partition) = (None, None, None);
+        records.push(RecordSpans::scan(&mut scanner)?);
+        if !scanner.more(b']')? {
+            break;
+        }
+    }
+    scanner.take(b'}')?;
+    let texts = scanner.finish()?;
+    records.into_iter().map(|record| record.decode(&texts)).collect()
+}
+
+/// Where the members of a record stand.
+#[derive(Default)]
+struct RecordSpans {
+    key: Option<Span>,
+    value: Option<Span>,
+    partition: Option<Span>,
+}
+
+impl RecordSpans {
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        let mut record = Self::default();
         scanner.take(b'{')?;
         loop {
             let member = match scanner.name()? {
-                b"key" => &mut key,
-                b"value" => &mut value,
-                b"partition" => &mut partition,
+                b"key" => &mut record.key,
+                b"value" => &mut record.value,
+                b"partition" => &mut record.partition,
                 _ => return None,
             };
             let again = member.replace(scanner.value()?).is_some();
@@ -55,26 +73,24 @@ fn quickly(body: &Bytes) -> Option<Vec<ProduceRecord>> {
                 return None;
             }
             if !scanner.more(b'}')? {
-                break;
+                return Some(record);
             }
         }
-        records.push((key, value, partition));
-        if !scanner.more(b']')? {
-            break;
-        }
     }
-    scanner.take(b'}')?;
-    let texts = scanner.finish()?;
-    let number = |text: Bytes| std::str::from_utf8(&text).ok()?.parse().ok().filter(|number| *number <= MOST_PARTITION);
-    let record = |(key, value, partition): (Option<Span>, Option<Span>, Option<Span>)| {
+
+    fn decode(self, texts: &Texts) -> Option<ProduceRecord> {
         let present = |span: Option<Span>| span.and_then(|span| texts.present(span));
-        let partition = present(partition).map(|text| number(text).ok_or(())).transpose().ok()?;
-        Some(ProduceRecord {
-            partition,
-            record: NewRecord { key: present(key), value: present(value), ..NewRecord::default() },
-        })
-    };
-    records.into_iter().map(record).collect()
+        let partition = match present(self.partition) {
+            None => None,
+            Some(number) => {
+                let number: u32 = std::str::from_utf8(&number).ok()?.parse().ok()?;
+                // An integer of 32 bits, as the careful reader has it.
+                Some(i32::try_from(number).ok()?.cast_unsigned())
+            }
+        };
+        let record = NewRecord { key: present(self.key), value: present(self.value), ..NewRecord::default() };
+        Some(ProduceRecord { partition, record })
+    }
 }
 
 fn carefully(body: &Bytes, format: EmbeddedFormat) -> Result<Vec<ProduceRecord>, KafkaRestError> {
