@@ -362,13 +362,13 @@ mod tests {
             (state >> 33) as usize % bound
         };
         let mut taken = 0;
-        for _ in 0..200_000 {
+        for _ in 0..20_000 {
             let text: String = (0..=below(9)).map(|_| pieces[below(pieces.len())]).collect();
             let careful = careful(text.as_bytes());
             taken += usize::from(careful.is_some());
             assert_eq!(scanned(text.as_bytes()), careful, "{text}");
         }
-        assert!(taken > 1_000, "{taken} were values");
+        assert!(taken > 500, "{taken} were values");
     }
 
     #[test]
