@@ -59,12 +59,13 @@ fn measure(plan: &Plan, folder: &Path, file_system: String) -> anyhow::Result<Re
     let gateway = Contestant::start(&plan.program, Kind::Gateway, &folder.join("log"))?;
     let peer = plan.kinesalite.as_deref().map(kinesalite::start).transpose()?;
     let (single, bulk) = (requests::kafka(1), requests::kafka(BULK_RECORDS));
-    let (native, put) = put_requests(&gateway)?;
+    let (native, api_gateway) = (requests::kinesis(), requests::kinesis_over_api_gateway());
+    make_topic(&gateway)?;
     let mut bound_bytes: Vec<u8> = bulk.iter().flat_map(|request| request.bytes.iter().copied()).collect();
     while bound_bytes.len() < BLOCKS[BLOCKS.len() - 1] {
         bound_bytes.extend_from_within(..);
     }
-    let mut report = Report { file_system, native, ..Report::default() };
+    let mut report = Report { file_system, ..Report::default() };
     let mut acknowledged = gateway.records()?;
     for _ in 0..plan.rounds {
         let mut load = |contestant: &Contestant, requests: &[Request], connections, rate| -> anyhow::Result<Outcome> {
@@ -85,9 +86,11 @@ fn measure(plan: &Plan, folder: &Path, file_system: String) -> anyhow::Result<Re
         report.disk.push(bounds.into_iter().collect::<Result<Vec<f64>, _>>()?);
         report.bare_bulk.push(load(&bare, &bulk, BULK_CONNECTIONS, Rate::Closed)?);
         report.bulk.push(load(&gateway, &bulk, BULK_CONNECTIONS, Rate::Closed)?);
+        report.bare_native.push(load(&bare, &native, CONNECTIONS, Rate::Closed)?);
+        report.native.push(load(&gateway, &native, CONNECTIONS, Rate::Closed)?);
+        report.api_gateway.push(load(&gateway, &api_gateway, CONNECTIONS, Rate::Closed)?);
         if let Some(peer) = &peer {
-            report.peer.push(load(peer, &requests::kinesis(), CONNECTIONS, Rate::Closed)?);
-            report.put.push(load(&gateway, &put, CONNECTIONS, Rate::Closed)?);
+            report.peer.push(load(peer, &native, CONNECTIONS, Rate::Closed)?);
         }
     }
     report.blocks = BLOCKS.to_vec();
@@ -98,20 +101,11 @@ fn measure(plan: &Plan, folder: &Path, file_system: String) -> anyhow::Result<Re
     Ok(report)
 }
 
-/// PutRecord as Kinesis clients send it, where the gateway takes that; else as clients of the API Gateway do.
-fn put_requests(gateway: &Contestant) -> anyhow::Result<(bool, Vec<Request>)> {
-    let one = |requests: &[Request]| {
-        let (address, window) = (gateway.address, Duration::ZERO);
-        let warm_up = Duration::from_millis(1);
-        Load { address, requests, connections: 1, rate: Rate::Closed, warm_up, window }.run()
-    };
-    // The topic is made by this; native clients would have to make their stream.
-    ensure!(one(&requests::kafka(1))?.refused == 0, "the gateway refuses a record");
-    let native = requests::kinesis();
-    if one(&native)?.refused == 0 {
-        return Ok((true, native));
-    }
-    let put = requests::kinesis_over_api_gateway();
-    ensure!(one(&put)?.refused == 0, "the gateway refuses PutRecord");
-    Ok((false, put))
+/// Makes the topic, which is the stream too: Kafka clients make theirs with the first record.
+fn make_topic(gateway: &Contestant) -> anyhow::Result<()> {
+    let (address, requests) = (gateway.address, &requests::kafka(1)[..1]);
+    let (warm_up, window) = (Duration::from_millis(1), Duration::ZERO);
+    let made = Load { address, requests, connections: 1, rate: Rate::Closed, warm_up, window }.run()?;
+    ensure!(made.refused == 0, "the gateway refuses a record");
+    Ok(())
 }

@@ -19,5 +19,5 @@ pub use contestant::{Contestant, Kind};
 pub use gateway::{Plan, run};
 pub use load::{Load, Outcome, Rate};
 pub use report::Report;
-pub use requests::{Request, kafka, unknown_path};
+pub use requests::{Request, kafka, kinesis, unknown_path};
 pub use server::serve;

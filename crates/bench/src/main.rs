@@ -8,6 +8,10 @@ use std::time::Duration;
 use clap::{Parser, Subcommand, ValueEnum};
 use pinflow_bench::{Kind, Load, Outcome, Plan, Rate};
 
+/// The allocator of pinflow's binary; all contestants have it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(about = "Measures the gateway beside what bounds it")]
 struct Arguments {
@@ -35,12 +39,15 @@ enum Command {
         #[arg(long, default_value = "peers")]
         peers: PathBuf,
     },
-    /// Load a server that runs, with Kafka REST requests: to look at it with a profiler
+    /// Load a server that runs: to look at it with a profiler
     Load {
         address: SocketAddr,
-        /// Records of a request
+        /// Records of a Kafka REST request
         #[arg(long, default_value_t = 1)]
         records: usize,
+        /// Native PutRecord of Kinesis instead
+        #[arg(long, conflicts_with = "records")]
+        kinesis: bool,
         #[arg(long, default_value_t = 64)]
         connections: usize,
         /// Requests a second, whether or not the server keeps up; as many as it takes where not given
@@ -66,8 +73,9 @@ enum Peer {
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().command {
         Command::Serve { kind, folder } => pinflow_bench::serve(kind, &folder),
-        Command::Load { address, records, connections, rate, millis } => {
-            let (requests, rate) = (pinflow_bench::kafka(records), rate.map_or(Rate::Closed, Rate::Open));
+        Command::Load { address, records, kinesis, connections, rate, millis } => {
+            let requests = if kinesis { pinflow_bench::kinesis() } else { pinflow_bench::kafka(records) };
+            let rate = rate.map_or(Rate::Closed, Rate::Open);
             let (warm_up, window) = (Duration::ZERO, Duration::from_millis(millis));
             let outcome = Load { address, requests: &requests, connections, rate, warm_up, window }.run()?;
             let (p50, p99) = (outcome.percentile(0.5), outcome.percentile(0.99));

@@ -9,8 +9,6 @@ use crate::load::Outcome;
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     pub(crate) file_system: String,
-    /// Whether PutRecord was sent as Kinesis clients send it.
-    pub(crate) native: bool,
     pub(crate) bare: Vec<Outcome>,
     pub(crate) served: Vec<Outcome>,
     pub(crate) single: Vec<Outcome>,
@@ -20,8 +18,12 @@ pub struct Report {
     pub(crate) blocks: Vec<usize>,
     pub(crate) bare_bulk: Vec<Outcome>,
     pub(crate) bulk: Vec<Outcome>,
+    /// PutRecord as Kinesis clients send it, to the bare handler, the gateway and the peer.
+    pub(crate) bare_native: Vec<Outcome>,
+    pub(crate) native: Vec<Outcome>,
     pub(crate) peer: Vec<Outcome>,
-    pub(crate) put: Vec<Outcome>,
+    /// PutRecord as clients of an API Gateway send it.
+    pub(crate) api_gateway: Vec<Outcome>,
     /// The gateway's largest resident memory in bytes.
     pub(crate) memory: u64,
     /// What its log held in the end.
@@ -95,10 +97,11 @@ impl fmt::Display for Report {
         row(f, "bare axum handler, 500 records", "MB/s", &self.bare_bulk, megabytes)?;
         row(f, "gateway, 500 records", "MB/s", &self.bulk, megabytes)?;
         row(f, "gateway, 500 records", "records/s", &self.bulk, |outcome| outcome.records_per_second)?;
+        row(f, "bare axum handler, PutRecord (native)", "requests/s", &self.bare_native, requests)?;
+        row(f, "gateway, PutRecord (native)", "requests/s", &self.native, requests)?;
+        row(f, "gateway, PutRecord (API Gateway)", "requests/s", &self.api_gateway, requests)?;
         if !self.peer.is_empty() {
-            let face = if self.native { "native" } else { "API Gateway" };
-            row(f, "kinesalite, PutRecord", "requests/s", &self.peer, requests)?;
-            row(f, &format!("gateway, PutRecord ({face})"), "requests/s", &self.put, requests)?;
+            row(f, "kinesalite, PutRecord (native)", "requests/s", &self.peer, requests)?;
         }
         writeln!(f, "| gateway, most memory resident | {:.0} MB | |", self.memory as f64 / 1e6)?;
         self.targets(f)
@@ -116,7 +119,9 @@ impl Report {
         let records = median(&self.bulk, |outcome| outcome.records_per_second);
         ratio(f, "500 records, in 300,000 records/s", records / 300_000.0, 1.0)?;
         if !self.peer.is_empty() {
-            ratio(f, "PutRecord, of kinesalite's", requests_of(&self.put) / requests_of(&self.peer), 10.0)?;
+            let peer = requests_of(&self.peer);
+            ratio(f, "PutRecord (native), of kinesalite's", requests_of(&self.native) / peer, 10.0)?;
+            ratio(f, "PutRecord (API Gateway), of kinesalite's", requests_of(&self.api_gateway) / peer, 10.0)?;
         }
         let p99 = median(&self.half_load, |outcome| outcome.percentile(0.99).as_secs_f64());
         let fast = Duration::from_secs_f64(p99) < Duration::from_millis(20);

@@ -32,7 +32,7 @@ pub fn kafka(records: usize) -> Vec<Request> {
 }
 
 /// Native PutRecord, signed as far as anyone can see who has no keys.
-pub(crate) fn kinesis() -> Vec<Request> {
+pub fn kinesis() -> Vec<Request> {
     requests(1, |events| {
         let body = format!(
             r#"{{"StreamName":"{TOPIC}","Data":"{}","PartitionKey":"partition-1"}}"#,

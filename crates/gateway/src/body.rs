@@ -12,6 +12,9 @@ pub(crate) use budget::{BodyBudget, BodyShare};
 pub(crate) use error::BodyError;
 pub(crate) use inflate::{Encoding, inflate};
 
+/// The most bytes of a body that room is made for before they have come. Memory that is not written to takes none.
+const ROOM_AT_ONCE: usize = 1 << 20;
+
 /// What a record takes in memory while its request is answered, beside its bytes in the body.
 const RECORD_MEMORY: usize = 256;
 
@@ -40,8 +43,8 @@ pub(crate) async fn read(body: Body, limit: usize, share: &BodyShare) -> Result<
     share.take(first.len())?;
     // A small body is one chunk: it is not copied.
     let Some(second) = chunks.next().await else { return Ok(first) };
-    // What is announced is not taken at once: it may never come.
-    let mut whole = BytesMut::with_capacity(first.len());
+    // Room for more than this is not made at once: what is announced may never come.
+    let mut whole = BytesMut::with_capacity(announced.min(ROOM_AT_ONCE).max(first.len()));
     whole.extend_from_slice(&first);
     let mut next = Some(second);
     while let Some(chunk) = next {

@@ -17,6 +17,12 @@ impl RequestId {
     pub(crate) fn as_bytes(&self) -> &[u8; 16] {
         self.0.as_bytes()
     }
+
+    /// Any number of words of eight bytes for ids that are longer than this one.
+    pub(crate) fn words(&self) -> impl Iterator<Item = u64> + use<> {
+        let (high, low) = self.0.as_u64_pair();
+        (0..).map(move |number| mix(high ^ mix(low.wrapping_add(number))))
+    }
 }
 
 impl fmt::Display for RequestId {

@@ -41,13 +41,13 @@ impl Authorization {
     }
 
     fn of_header(header: &str, request: &SignedRequest<'_>) -> Result<Self, SignatureError> {
-        let mut words = header.split([',', ' ']);
-        let algorithm = words.next().unwrap_or_default().to_owned();
-        let mut parts: HashMap<&str, &str> = words.filter_map(|word| word.trim().split_once('=')).collect();
+        let algorithm = header.split([',', ' ']).next().unwrap_or_default().to_owned();
+        let parts = || header.split([',', ' ']).skip(1).filter_map(|word| word.trim().split_once('='));
         let date = request.header("x-amz-date").chain(request.header("date")).find(|date| !date.is_empty());
         let mut missing = String::new();
         let mut part = |name: &str| {
-            let part = parts.remove(name).unwrap_or_default().to_owned();
+            let part = parts().filter(|(given, _)| *given == name).last().map(|(_, value)| value.to_owned());
+            let part = part.unwrap_or_default();
             if part.is_empty() {
                 missing.push_str(&format!("Authorization header requires '{name}' parameter. "));
             }

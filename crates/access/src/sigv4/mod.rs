@@ -9,6 +9,8 @@ mod date;
 mod error;
 mod verify;
 
+use std::borrow::Cow;
+
 pub use error::SignatureError;
 pub use verify::verify;
 
@@ -29,8 +31,8 @@ pub struct SignedRequest<'a> {
 
 impl SignedRequest<'_> {
     /// The values of a header, in order. `name` is in lower case.
-    fn header(&self, name: &str) -> impl Iterator<Item = String> {
+    fn header(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
         let values = self.headers.iter().filter(move |(given, _)| given.eq_ignore_ascii_case(name));
-        values.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
+        values.map(|(_, value)| String::from_utf8_lossy(value))
     }
 }

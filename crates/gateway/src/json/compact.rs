@@ -9,7 +9,7 @@ use memchr::memchr2;
 use serde_json::value::RawValue;
 
 /// How many arrays and objects may stand inside each other: the most that `serde_json` reads back.
-const MAX_DEPTH: usize = 127;
+pub(super) const MAX_DEPTH: usize = 127;
 
 /// A value is nested deeper than [`MAX_DEPTH`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

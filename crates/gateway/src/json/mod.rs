@@ -2,9 +2,11 @@
 
 mod compact;
 mod object;
+mod scan;
 
 pub(crate) use compact::{TooDeep, compact_bytes};
 pub(crate) use object::{Members, Object, once};
+pub(crate) use scan::{Scanner, Span, Texts};
 
 use serde::Deserialize;
 

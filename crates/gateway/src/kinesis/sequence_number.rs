@@ -125,8 +125,24 @@ impl fmt::Display for SequenceNumber {
         let shard = u128::from(self.shard.0);
         let head = VERSION << 104 | u128::from(self.shard_created) << 68 | (shard & 0xf) << 64 | u128::from(self.index);
         let tail = u128::from(self.time) << 36 | shard << 4 | VERSION;
-        ((BigUint::from(head) << TAIL_BITS) + tail).fmt(f)
+        let [low, middle, high] =
+            decimal([head >> 48, (head & 0xffff_ffff_ffff) << 16 | tail >> 64, tail & u128::from(u64::MAX)]);
+        write!(f, "{high}{middle:019}{low:019}")
     }
+}
+
+/// A number of three words of 64 bits, the highest first, as three numbers of 19 decimal digits, the lowest first. It has 57
+/// digits at most.
+fn decimal(mut words: [u128; 3]) -> [u128; 3] {
+    const NINETEEN_DIGITS: u128 = 10_u128.pow(19);
+    [(); 3].map(|()| {
+        let mut rest = 0;
+        for word in &mut words {
+            let dividend = rest << 64 | *word;
+            (*word, rest) = (dividend / NINETEEN_DIGITS, dividend % NINETEEN_DIGITS);
+        }
+        rest
+    })
 }
 
 /// Whole seconds, within what the layout holds.

@@ -18,7 +18,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use md5::{Digest, Md5};
 
 use crate::dialect::{Call, Dialect};
 use crate::kinesis::Kinesis;
@@ -123,12 +122,12 @@ fn identify(response: &mut Response, id: RequestId, preflight: bool) {
     if let Ok(value) = HeaderValue::try_from(id.to_string()) {
         headers.insert(REQUEST_ID, value);
     }
+    if preflight {
+        return;
+    }
     // 80 bytes, as many as those of AWS have.
-    let extended: Vec<u8> =
-        (0_u8..5).flat_map(|part| Md5::new().chain_update(id.as_bytes()).chain_update([part]).finalize()).collect();
-    if let Ok(value) = HeaderValue::try_from(BASE64.encode(extended))
-        && !preflight
-    {
+    let extended: Vec<u8> = id.words().take(10).flat_map(u64::to_be_bytes).collect();
+    if let Ok(value) = HeaderValue::try_from(BASE64.encode(extended)) {
         headers.insert(EXTENDED_REQUEST_ID, value);
     }
 }

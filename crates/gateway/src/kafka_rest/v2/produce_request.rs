@@ -7,7 +7,7 @@ use pinflow_event::NewRecord;
 use serde::de::{IgnoredAny, MapAccess};
 use serde_json::value::RawValue;
 
-use crate::json::{self, JsonError, Members, Object, once};
+use crate::json::{self, JsonError, Members, Object, Scanner, Span, Texts, once};
 use crate::kafka_rest::error::KafkaRestError;
 use crate::kafka_rest::media_type::EmbeddedFormat;
 
@@ -25,6 +25,75 @@ pub(super) struct ProduceRecord {
 /// # Errors
 /// Those of the status 400 and 422.
 pub(super) fn decode(body: &Bytes, format: EmbeddedFormat) -> Result<Vec<ProduceRecord>, KafkaRestError> {
+    match format {
+        EmbeddedFormat::Json => quickly(body).map_or_else(|| carefully(body, format), Ok),
+        _ => carefully(body, format),
+    }
+}
+
+/// Takes apart what has nothing but records with keys, values and partitions. Anything else is to be read carefully.
+fn quickly(body: &Bytes) -> Option<Vec<ProduceRecord>> {
+    let mut scanner = Scanner::new(body)?;
+    let mut records = Vec::new();
+    scanner.take(b'{')?;
+    (scanner.name()? == b"records").then_some(())?;
+    scanner.take(b'[')?;
+    loop {
+        records.push(RecordSpans::scan(&mut scanner)?);
+        if !scanner.more(b']')? {
+            break;
+        }
+    }
+    scanner.take(b'}')?;
+    let texts = scanner.finish()?;
+    records.into_iter().map(|record| record.decode(&texts)).collect()
+}
+
+/// Where the members of a record stand.
+#[derive(Default)]
+struct RecordSpans {
+    key: Option<Span>,
+    value: Option<Span>,
+    partition: Option<Span>,
+}
+
+impl RecordSpans {
+    fn scan(scanner: &mut Scanner<'_>) -> Option<Self> {
+        let mut record = Self::default();
+        scanner.take(b'{')?;
+        loop {
+            let member = match scanner.name()? {
+                b"key" => &mut record.key,
+                b"value" => &mut record.value,
+                b"partition" => &mut record.partition,
+                _ => return None,
+            };
+            let again = member.replace(scanner.value()?).is_some();
+            if again {
+                return None;
+            }
+            if !scanner.more(b'}')? {
+                return Some(record);
+            }
+        }
+    }
+
+    fn decode(self, texts: &Texts) -> Option<ProduceRecord> {
+        let present = |span: Option<Span>| span.and_then(|span| texts.present(span));
+        let partition = match present(self.partition) {
+            None => None,
+            Some(number) => {
+                let number: u32 = std::str::from_utf8(&number).ok()?.parse().ok()?;
+                // An integer of 32 bits, as the careful reader has it.
+                Some(i32::try_from(number).ok()?.cast_unsigned())
+            }
+        };
+        let record = NewRecord { key: present(self.key), value: present(self.value), ..NewRecord::default() };
+        Some(ProduceRecord { partition, record })
+    }
+}
+
+fn carefully(body: &Bytes, format: EmbeddedFormat) -> Result<Vec<ProduceRecord>, KafkaRestError> {
     let envelope = if json::is_blank(body) { None } else { json::parse::<Option<Object<Envelope>>>(body)? };
     let Some(Object(envelope)) = envelope else {
         return Err(KafkaRestError::Constraint("request may not be null (was null)".to_owned()));
@@ -134,4 +203,40 @@ fn excerpt(value: &RawValue) -> String {
         text.push('…');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn what_is_read_quickly_is_what_careful_reading_gives() {
+        for (records, quick) in [
+            (r#"{"value": {"a": [1, "b c"]}}, {"value": "x", "key": 7, "partition": 3}"#, true),
+            (r#"{"key": null, "value": null, "partition": null}"#, true),
+            (r#"{"value": " null "}, {"partition": 2147483647}"#, true),
+            (r#"{}"#, false),
+            (r#"{"value": 1, "value": 2}"#, false),
+            (r#"{"v\u0061lue": 1}"#, false),
+            (r#"{"value": 1, "headers": []}"#, false),
+            (r#"{"value": 1, "partition": -0}"#, false),
+            (r#"{"value": 1, "partition": 1.0}"#, false),
+            (r#"{"value": 1, "partition": "1"}"#, false),
+            (r#"{"value": 1, "partition": 2147483648}"#, false),
+            (r#"{"value": 1},"#, false),
+            (r#"null"#, false),
+            ("", false),
+        ] {
+            for body in [format!(r#"{{"records":[{records}]}}"#), format!("\n{{ \"records\" : [ {records} ] }} ")] {
+                let body = Bytes::from(body);
+                let (quickly, carefully) = (quickly(&body), carefully(&body, EmbeddedFormat::Json).ok());
+                assert_eq!(quickly.is_some(), quick, "{body:?}");
+                assert!(quickly.is_none() || quickly == carefully, "{quickly:?} {carefully:?}");
+            }
+        }
+        for body in [r#"{"records": [{"value": 1}], "value_schema_id": 1}"#, r#"{"records": [{"value": 1}]} 2"#, "[]"] {
+            assert_eq!(quickly(&Bytes::from(body)), None);
+        }
+    }
 }
