@@ -1,5 +1,6 @@
 //! GetShardIterator and GetRecords.
 
+use axum::response::Response;
 use pinflow_access::Right;
 use pinflow_event::{Offset, Record, TopicPartition};
 use pinflow_log::{LogError, ReadLimit};
@@ -67,9 +68,17 @@ pub(crate) struct RecordsReply {
     records: Vec<RecordReply>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     child_shards: Vec<ChildShard>,
-    /// The memory that the records take, until they are written.
+    /// The memory that the records take, until they are sent.
     #[serde(skip)]
-    _held: BodyShare,
+    memory: BodyShare,
+}
+
+impl RecordsReply {
+    /// The reply, and the memory that its records take until `written` is sent.
+    pub(crate) fn into_response(self, written: impl FnOnce(&Self) -> Response) -> Response {
+        let response = written(&self);
+        self.memory.held_by(response)
+    }
 }
 
 /// A record in a reply.
@@ -182,7 +191,7 @@ impl Kinesis {
             next_shard_iterator: page.child_shards.is_none().then(|| iterator.encode()),
             records: page.records,
             child_shards: page.child_shards.unwrap_or_default(),
-            _held: page.held,
+            memory: page.held,
         })
     }
 

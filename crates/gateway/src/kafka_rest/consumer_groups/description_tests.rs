@@ -11,6 +11,7 @@ use super::*;
 use crate::kafka_rest::consumer_groups::{
     Consumer, ConsumerLimits, ConsumerSettings, InstanceName, OffsetReset, PollLimits, Subscription,
 };
+use crate::body::BodyBudget;
 use crate::kafka_rest::media_type::EmbeddedFormat;
 
 const SETTINGS: ConsumerSettings = ConsumerSettings {
@@ -28,7 +29,7 @@ async fn groups() -> (Arc<dyn EventLog>, ConsumerGroups) {
     log.create_topic(&topic(), TopicConfig { partitions: 2, ..TopicConfig::default() }).await.unwrap();
     log.append(&topic(), vec![(Partition(0), NewRecord::from_value("x")); 3]).await.unwrap();
     let limits = ConsumerLimits { instances: 10, instance_timeout: Duration::from_secs(300) };
-    (Arc::clone(&log), ConsumerGroups::new(log, clock, limits))
+    (Arc::clone(&log), ConsumerGroups::new(log, clock, limits, BodyBudget::new(1 << 20)))
 }
 
 fn topic() -> TopicName {
