@@ -4,12 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use axum::http::request::Parts;
-use axum::middleware::{self, Next};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use pinflow_access::{Access, Caller};
 use pinflow_event::Clock;

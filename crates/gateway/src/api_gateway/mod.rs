@@ -176,7 +176,9 @@ async fn operate(call: &Call, body: Body) -> Result<Response, ApiGatewayError> {
         Operation::GetRecords(stream) => {
             let iterator = call.headers.get("shard-iterator").and_then(|value| value.to_str().ok());
             let request = GetRecords { shard_iterator: iterator.map(Text::from), limit: None };
-            Ok(kinesis.get_records(Some(&stream), request).await?.into_response(json_reply))
+            let (reply, memory) =
+                kinesis.get_records(Some(&stream), request).await?.written(|records| json_reply(records));
+            Ok(memory.held_by(reply))
         }
     }
 }

@@ -1,6 +1,5 @@
 //! GetShardIterator and GetRecords.
 
-use axum::response::Response;
 use pinflow_access::Right;
 use pinflow_event::{Offset, Record, TopicPartition};
 use pinflow_log::{LogError, ReadLimit};
@@ -74,10 +73,9 @@ pub(crate) struct RecordsReply {
 }
 
 impl RecordsReply {
-    /// The reply, and the memory that its records take until `written` is sent.
-    pub(crate) fn into_response(self, written: impl FnOnce(&Self) -> Response) -> Response {
-        let response = written(&self);
-        self.memory.held_by(response)
+    /// The reply as `write` makes it, and the memory that its records take until that is sent.
+    pub(crate) fn written<T>(self, write: impl FnOnce(&Self) -> T) -> (T, BodyShare) {
+        (write(&self), self.memory)
     }
 }
 

@@ -113,7 +113,9 @@ impl Operation {
             Self::PutRecord => format.reply(&kinesis.put_record(format.decode(body)?).await?),
             Self::PutRecords => format.reply(&kinesis.put_records(format.decode(body)?).await?),
             Self::GetRecords => {
-                kinesis.get_records(None, format.decode(body)?).await?.into_response(|records| format.reply(records))
+                let records = kinesis.get_records(None, format.decode(body)?).await?;
+                let (reply, memory) = records.written(|records| format.reply(records));
+                memory.held_by(reply)
             }
             Self::GetResourcePolicy => format.reply(&kinesis.get_resource_policy(format.decode(body)?).await?),
             Self::GetShardIterator => format.reply(&kinesis.get_shard_iterator(format.decode(body)?).await?),

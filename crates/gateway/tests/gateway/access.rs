@@ -100,7 +100,7 @@ async fn consumers_of_kafka_rest_read_what_they_may() {
     let harness = harness();
     let theirs = pinflow_event::TopicName::new("theirs").unwrap();
     harness.log.create_topic(&theirs, pinflow_log::TopicConfig::default()).await.unwrap();
-    let call = async |method: &str, path: &str, key, body: &'static str| {
+    let call = async |method: &str, path: &str, key: &str, body: &'static str| {
         let request = Request::builder().method(method).uri(format!("/consumers/g{path}"));
         let request = request.header("content-type", "application/vnd.kafka.v2+json").header("x-api-key", key);
         harness.send(request.body(Body::from(body)).unwrap()).await
@@ -122,10 +122,7 @@ async fn consumers_of_kafka_rest_read_what_they_may() {
                 continue;
             }
             assert_eq!(reply.status, 403, "{method} {path}");
-            assert_eq!(
-                reply.body,
-                r#"{"error_code":40301,"message":"Not authorized to access topics: [theirs]"}"#
-            );
+            assert_eq!(reply.body, r#"{"error_code":40301,"message":"Not authorized to access topics: [theirs]"}"#);
         }
         assert_eq!(call("DELETE", "/instances/i", key, "").await.status, 204);
     }

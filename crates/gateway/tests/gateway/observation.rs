@@ -183,7 +183,9 @@ async fn who_signed_a_request_stands_in_its_line() {
 async fn the_nodes_own_routes_are_counted_and_logged() {
     let lines = Lines::capture();
     let harness = harness(RequestLog::Errors);
-    let own = Router::new().route("/api/there", get(async || "hello")).route("/api/wrong", get(async || StatusCode::CONFLICT));
+    let own = Router::new()
+        .route("/api/there", get(async || "hello"))
+        .route("/api/wrong", get(async || StatusCode::CONFLICT));
     let router = harness.gateway.observe(own).merge(harness.gateway.router());
     let mut ids = Vec::new();
     for path in ["/api/there", "/api/wrong", "/api/nowhere"] {

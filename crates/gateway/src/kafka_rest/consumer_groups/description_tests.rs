@@ -8,10 +8,10 @@ use pinflow_event::{Clock, ManualClock, NewRecord, Partition, TopicName};
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 
 use super::*;
+use crate::body::BodyBudget;
 use crate::kafka_rest::consumer_groups::{
     Consumer, ConsumerLimits, ConsumerSettings, InstanceName, OffsetReset, PollLimits, Subscription,
 };
-use crate::body::BodyBudget;
 use crate::kafka_rest::media_type::EmbeddedFormat;
 
 const SETTINGS: ConsumerSettings = ConsumerSettings {

@@ -21,9 +21,11 @@ const METADATA: &str = "KafkaResourceMetadata";
 
 /// Version 3.
 pub(in crate::kafka_rest) fn api() -> Api {
-    let own =
-        vec![(LINK, object([("related", text())])), (LIST_METADATA, object([("self", text()), ("next", constant(()))])),
-        (METADATA, object([("self", text()), ("resource_name", text())]))];
+    let own = vec![
+        (LINK, object([("related", text())])),
+        (LIST_METADATA, object([("self", text()), ("next", constant(()))])),
+        (METADATA, object([("self", text()), ("resource_name", text())])),
+    ];
     Api {
         tag: "Kafka REST v3",
         description: "Version 3 of the Confluent REST Proxy's API",
