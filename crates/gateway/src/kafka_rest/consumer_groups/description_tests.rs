@@ -73,7 +73,7 @@ async fn a_group_is_there_with_its_first_member_and_stays_with_what_it_committed
     assert_eq!(lags(&described), ["t-0 - of 3: 3 a", "t-1 - of 0: 0 b"]);
 
     let limits = PollLimits { wait: Duration::ZERO, min_bytes: 0, max_bytes: 3 };
-    assert_eq!(a.poll(limits, |_| Ok(())).await.unwrap().len(), 2);
+    assert_eq!(a.poll(limits, |_| Ok(())).await.unwrap().records.len(), 2);
     a.commit_all().await.unwrap();
     assert_eq!(lags(&groups.describe("g").await.unwrap().unwrap()), ["t-0 2 of 3: 1 a", "t-1 - of 0: 0 b"]);
 
