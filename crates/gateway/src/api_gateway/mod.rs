@@ -176,8 +176,7 @@ async fn operate(call: &Call, body: Body) -> Result<Response, ApiGatewayError> {
         Operation::GetRecords(stream) => {
             let iterator = call.headers.get("shard-iterator").and_then(|value| value.to_str().ok());
             let request = GetRecords { shard_iterator: iterator.map(Text::from), limit: None };
-            let (reply, memory) =
-                kinesis.get_records(Some(&stream), request).await?.written(|records| json_reply(records));
+            let (reply, memory) = kinesis.get_records(Some(&stream), request).await?.written(json_reply);
             Ok(memory.held_by(reply))
         }
     }
