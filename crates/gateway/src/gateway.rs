@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use pinflow_access::{Access, Caller};
 use pinflow_event::Clock;
@@ -19,11 +21,13 @@ use crate::dialect::{Backend, Call, Dialect, dialects};
 use crate::exchange::Exchange;
 use crate::metrics::{DialectMetrics, MetricsSnapshot, RequestMetrics};
 use crate::path::RequestPath;
-use crate::request_id::RequestIds;
+use crate::request_id::{RequestId, RequestIds};
 use crate::settings::GatewaySettings;
 
 /// The header that every reply carries, whatever its dialect.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The name of the node's own routes among the dialects.
+pub const OWN_ROUTES: &str = "api";
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// HTTP dialects in front of an event log. A clone is the same gateway.
@@ -37,6 +41,25 @@ struct Inner {
     in_flight: Arc<AtomicU64>,
     /// What a call counts into until a dialect has claimed it: nothing.
     unclaimed: Arc<RequestMetrics>,
+    /// What the requests to the node's own routes count into.
+    own: Arc<DialectMetrics>,
+}
+
+impl Inner {
+    /// A request on its way, before a dialect has claimed it.
+    fn call(&self, head: Parts) -> Call {
+        Call {
+            id: self.request_ids.next(),
+            path: RequestPath::new(head.uri.path(), &self.backend.settings.stages),
+            method: head.method,
+            uri: head.uri,
+            caller: caller(&self.backend.access, &head.headers),
+            headers: head.headers,
+            body: BodyShare::of(&self.backend.bodies),
+            backend: Arc::clone(&self.backend),
+            metrics: Arc::clone(&self.unclaimed),
+        }
+    }
 }
 
 impl Gateway {
@@ -54,7 +77,8 @@ impl Gateway {
         let backend = Arc::new(Backend { log, settings, clock, access, bodies, pages, administration });
         let dialects = dialects(&backend).into_iter().map(|dialect| (dialect, Arc::default())).collect();
         let unclaimed = Arc::new(RequestMetrics::new(&Arc::default()));
-        Self(Arc::new(Inner { backend, dialects, request_ids, in_flight: Arc::default(), unclaimed }))
+        let (in_flight, own) = Default::default();
+        Self(Arc::new(Inner { backend, dialects, request_ids, in_flight, unclaimed, own }))
     }
 
     /// The routes. All of them are the router's fallback, so that the node can merge its own routes (`/api`, `/dashboard`)
@@ -63,11 +87,18 @@ impl Gateway {
         Router::new().fallback(answer).with_state(self.clone())
     }
 
+    /// Other routes of the node, whose requests are counted and logged as those of a dialect `api`, with an id that the
+    /// reply carries.
+    pub fn observe(&self, routes: Router) -> Router {
+        routes.route_layer(middleware::from_fn_with_state(self.clone(), observe))
+    }
+
     /// What has been counted up to now.
     pub fn metrics(&self) -> MetricsSnapshot {
+        let dialects = self.0.dialects.iter().map(|(dialect, metrics)| (dialect.name(), metrics.counts()));
         MetricsSnapshot {
             in_flight: self.0.in_flight.load(Ordering::Relaxed),
-            dialects: self.0.dialects.iter().map(|(dialect, metrics)| (dialect.name(), metrics.counts())).collect(),
+            dialects: dialects.chain([(OWN_ROUTES, self.0.own.counts())]).collect(),
         }
     }
 }
@@ -80,28 +111,33 @@ impl fmt::Debug for Gateway {
 
 async fn answer(State(gateway): State<Gateway>, request: Request) -> Response {
     let gateway = &*gateway.0;
-    let id = gateway.request_ids.next();
     let (head, body) = request.into_parts();
-    let mut call = Call {
-        id,
-        path: RequestPath::new(head.uri.path(), &gateway.backend.settings.stages),
-        method: head.method,
-        uri: head.uri,
-        caller: caller(&gateway.backend.access, &head.headers),
-        headers: head.headers,
-        body: BodyShare::of(&gateway.backend.bodies),
-        backend: Arc::clone(&gateway.backend),
-        metrics: Arc::clone(&gateway.unclaimed),
-    };
+    let mut call = gateway.call(head);
     let claimed = gateway.dialects.iter().find(|(dialect, _)| dialect.claims(&call));
     let (dialect, metrics) = claimed.expect("the last dialect claims every request");
     call.metrics = Arc::new(RequestMetrics::new(metrics));
     let exchange = Exchange::begin(&gateway.in_flight, &call, dialect.name());
     let mut response = dialect.answer(&call, exchange.receive(body)).await;
+    identify(&mut response, call.id);
+    exchange.reply(response)
+}
+
+/// Counts and logs a request that another router answers.
+async fn observe(State(gateway): State<Gateway>, request: Request, next: Next) -> Response {
+    let gateway = &*gateway.0;
+    let (head, body) = request.into_parts();
+    let mut call = gateway.call(head.clone());
+    call.metrics = Arc::new(RequestMetrics::new(&gateway.own));
+    let exchange = Exchange::begin(&gateway.in_flight, &call, OWN_ROUTES);
+    let mut response = next.run(Request::from_parts(head, exchange.receive(body))).await;
+    identify(&mut response, call.id);
+    exchange.reply(response)
+}
+
+fn identify(response: &mut Response, id: RequestId) {
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    exchange.reply(response)
 }
 
 /// Who a request comes from by its headers. A dialect that knows it otherwise (by a signature) asks for that itself.

@@ -24,7 +24,7 @@ mod request_id;
 mod request_log;
 mod settings;
 
-pub use gateway::Gateway;
+pub use gateway::{Gateway, OWN_ROUTES};
 pub use metrics::{DialectCounts, MetricsSnapshot};
 pub use request_log::{RequestLog, TARGET as REQUEST_LOG_TARGET};
 pub use settings::GatewaySettings;

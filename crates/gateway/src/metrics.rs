@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
+use pinflow_access::Caller;
 use pinflow_metrics::{Histogram, HistogramSnapshot};
 
 /// Methods that are counted apart; any other is the last.
@@ -142,6 +143,7 @@ pub(crate) struct RequestMetrics {
     reply_bytes: AtomicU64,
     accepted_records: AtomicU64,
     first_refusal: OnceLock<String>,
+    caller: OnceLock<String>,
 }
 
 impl RequestMetrics {
@@ -153,6 +155,7 @@ impl RequestMetrics {
             reply_bytes: AtomicU64::default(),
             accepted_records: AtomicU64::default(),
             first_refusal: OnceLock::new(),
+            caller: OnceLock::new(),
         }
     }
 
@@ -186,6 +189,18 @@ impl RequestMetrics {
         let code = code.to_string();
         self.first_refusal.get_or_init(|| code.clone());
         *self.dialect.refused.lock().unwrap_or_else(PoisonError::into_inner).entry(code).or_default() += 1;
+    }
+
+    /// Notes who sent the request, where that shows later than by its headers.
+    pub(crate) fn identify(&self, caller: &Caller) {
+        if let Some(name) = caller.name() {
+            self.caller.get_or_init(|| name.to_owned());
+        }
+    }
+
+    /// Who was found to have sent the request.
+    pub(crate) fn caller(&self) -> Option<&str> {
+        self.caller.get().map(String::as_str)
     }
 
     /// Bytes that came in and went out, and records that the log has.

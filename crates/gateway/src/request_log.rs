@@ -78,7 +78,7 @@ impl RequestLine {
                     path = excerpt(self.uri.path()),
                     status = status.as_u16(),
                     code,
-                    caller = self.caller.name(),
+                    caller = self.caller.name().or(metrics.caller()),
                     records,
                     bytes_in,
                     bytes_out,

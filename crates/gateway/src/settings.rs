@@ -35,7 +35,7 @@ pub struct GatewaySettings {
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
     /// Bytes of memory that the bodies of all requests may take together, with what their records take while they are read. So
-    /// many once more may be taken by the pages of records that Kinesis clients read.
+    /// many once more may be taken by the records that clients read.
     pub max_body_bytes_at_once: usize,
     /// The largest record, bytes of key and value. It must not exceed what the log takes.
     pub max_record_bytes: usize,
@@ -67,6 +67,10 @@ pub struct GatewaySettings {
     pub max_batch_entries: usize,
     /// How long one streamed `records` request may stay open.
     pub max_stream_duration: Duration,
+    /// How long a streamed `records` request may leave a record half sent.
+    pub stream_record_time: Duration,
+    /// How long a streamed `records` request may stay open without a record.
+    pub stream_idle_time: Duration,
     /// Where `GET /` sends who asks for HTML, as in `/dashboard`. `None` answers `{}` to everyone.
     pub home: Option<String>,
     /// Which requests the request log has a line for.
@@ -102,6 +106,8 @@ impl Default for GatewaySettings {
             cluster_id: "pinflowpinflowpinflow0".to_owned(),
             max_batch_entries: 10,
             max_stream_duration: Duration::from_secs(24 * 3_600),
+            stream_record_time: Duration::from_secs(30),
+            stream_idle_time: Duration::from_secs(3_600),
             home: None,
             request_log: RequestLog::default(),
         }

@@ -40,7 +40,7 @@ pub(crate) fn router(
     // They show the data, or the names, of all topics.
     let own = dashboard.router().merge(tails).merge(operations::guarded(Arc::clone(&view)));
     let own = own.route_layer(middleware::from_fn_with_state(access, ask_who));
-    own.merge(operations::open(view)).merge(gateway.router())
+    gateway.observe(own).merge(operations::open(view)).merge(gateway.router())
 }
 
 /// Lets through who may use the dashboard.

@@ -12,7 +12,7 @@ use pinflow_dashboard::view::{
 };
 use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
 use pinflow_event::Timestamp;
-use pinflow_gateway::Gateway;
+use pinflow_gateway::{Gateway, OWN_ROUTES};
 use pinflow_pipeline::{self as pipeline, Lane, Stream, Work};
 use pinflow_query::{Answer, QueryError, Scope};
 use pinflow_schedule::{JobRun, RunId, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
@@ -63,7 +63,8 @@ impl NodeView for View {
             bytes: metrics.accepted_bytes(),
             ..GatewayCounters::default()
         };
-        for (dialect, counts) in &metrics.dialects {
+        let dialects = metrics.dialects.iter().filter(|(dialect, _)| **dialect != OWN_ROUTES);
+        for (dialect, counts) in dialects {
             gateway.requests += counts.requests();
             gateway.errors.extend(counts.refused.iter().map(|(code, count)| (format!("{dialect} {code}"), *count)));
         }

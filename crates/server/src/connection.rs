@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use hyper::body::{Body, Incoming};
@@ -114,7 +115,10 @@ where
     if multiplexed {
         name_host(&mut request);
     }
-    let reply = service.oneshot(request.map(|body| RequestBody::new(body, &limits))).await?;
+    let replied = Arc::new(AtomicBool::new(false));
+    let request = request.map(|body| RequestBody::new(body, &limits, Arc::clone(&replied)));
+    let reply = service.oneshot(request).await?;
+    replied.store(true, Ordering::Relaxed);
     Ok(reply.map(|body| ReplyBody::new(body, in_flight)))
 }
 

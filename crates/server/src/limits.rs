@@ -13,9 +13,9 @@ pub struct Limits {
     pub header_time: Duration,
     /// How long a connection may stay open without a request.
     pub idle_time: Duration,
-    /// How long a body may pause, and how long a client may not take what is sent to it.
+    /// How long a body may pause before its reply begins, and how long a client may not take what is sent to it.
     pub stall_time: Duration,
-    /// How long a body may take in all.
+    /// How long a body may take in all before its reply begins.
     pub body_time: Duration,
     /// How long a shutdown waits for requests that are being answered.
     pub drain_time: Duration,

@@ -1,9 +1,14 @@
-//! A request's body, which has to get on.
+//! A request's body, which has to get on until its reply begins.
+//!
+//! A request whose reply begins before its body has ended is a stream of its own: how long it may stay open, and what it may leave
+//! half sent, is for the service to say, which knows what it is made of.
 
 use std::error::Error;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -14,7 +19,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::limits::Limits;
 
 /// A request's body. It fails with an [`io::Error`] of the kind [`io::ErrorKind::TimedOut`] where its client pauses for too long,
-/// or takes too long in all.
+/// or takes too long in all, before the reply has begun.
 #[derive(Debug)]
 pub struct RequestBody {
     body: Incoming,
@@ -22,13 +27,15 @@ pub struct RequestBody {
     deadline: Instant,
     /// Runs while bytes are waited for.
     waiting: Option<Pin<Box<Sleep>>>,
+    replied: Arc<AtomicBool>,
 }
 
 impl RequestBody {
-    pub(crate) fn new(body: Incoming, limits: &Limits) -> Self {
+    /// A body of which `replied` says whether its reply has begun.
+    pub(crate) fn new(body: Incoming, limits: &Limits, replied: Arc<AtomicBool>) -> Self {
         let now = Instant::now();
         let deadline = now.checked_add(limits.body_time).unwrap_or(now);
-        Self { body, stall_time: limits.stall_time, deadline, waiting: None }
+        Self { body, stall_time: limits.stall_time, deadline, waiting: None, replied }
     }
 }
 
@@ -41,6 +48,10 @@ impl Body for RequestBody {
         if let Poll::Ready(frame) = Pin::new(&mut this.body).poll_frame(cx) {
             this.waiting = None;
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
+        }
+        if this.replied.load(Ordering::Relaxed) {
+            this.waiting = None;
+            return Poll::Pending;
         }
         let (stall_time, deadline) = (this.stall_time, this.deadline);
         let end = || Instant::now().checked_add(stall_time).map_or(deadline, |stalled| stalled.min(deadline));

@@ -97,8 +97,8 @@ settings! {
     "limits.header_bytes" size node.limits.header_bytes => "The largest head of a request: its first line and its headers";
     "limits.header_time" duration node.limits.header_time => "How long a head may take, and a new connection until its first one";
     "limits.idle_time" duration node.limits.idle_time => "How long a connection may stay open without a request";
-    "limits.stall_time" duration node.limits.stall_time => "How long a body may pause, and how long a client may not take its reply";
-    "limits.body_time" duration node.limits.body_time => "How long a body may take in all";
+    "limits.stall_time" duration node.limits.stall_time => "How long a body may pause before its reply begins, and how long a client may not take its reply";
+    "limits.body_time" duration node.limits.body_time => "How long a body may take in all before its reply begins";
     "limits.drain_time" duration node.limits.drain_time => "How long the end of the node waits for requests under way";
     "host_names" list node.host_names => "Names under which people reach the dashboard, besides `localhost` and IP addresses";
     "schedule" boolean node.schedule => "Whether jobs start by their schedules";
@@ -124,6 +124,8 @@ settings! {
     "gateway.max_consumer_instances" count node.gateway.max_consumer_instances => "The most such consumers at a time";
     "gateway.max_batch_entries" count node.gateway.max_batch_entries => "The most entries of one `records:batch` request";
     "gateway.max_stream_duration" duration node.gateway.max_stream_duration => "How long one streamed `records` request may stay open";
+    "gateway.stream_record_time" duration node.gateway.stream_record_time => "How long a streamed `records` request may leave a record half sent";
+    "gateway.stream_idle_time" duration node.gateway.stream_idle_time => "How long a streamed `records` request may stay open without a record";
     "gateway.stages" list node.gateway.stages => "First path segments that are dropped, as the stages of an API gateway";
     "gateway.max_body_bytes" size node.gateway.max_body_bytes => "The largest request body";
     "gateway.max_body_bytes_at_once" size node.gateway.max_body_bytes_at_once => "Memory for the bodies of all requests together, with their records; beyond it clients are told to come back later";

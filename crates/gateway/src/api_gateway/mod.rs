@@ -112,12 +112,7 @@ impl Dialect for ApiGateway {
     }
 
     fn claims(&self, call: &Call) -> bool {
-        let paths_of_one_stream = call.backend.settings.default_stream.is_some();
-        match call.path.root() {
-            Some("streams") => true,
-            Some("record" | "records") => paths_of_one_stream,
-            _ => false,
-        }
+        matches!(call.path.root(), Some("streams" | "record" | "records"))
     }
 
     async fn answer(&self, call: &Call, body: Body) -> Response {
@@ -181,7 +176,8 @@ async fn operate(call: &Call, body: Body) -> Result<Response, ApiGatewayError> {
         Operation::GetRecords(stream) => {
             let iterator = call.headers.get("shard-iterator").and_then(|value| value.to_str().ok());
             let request = GetRecords { shard_iterator: iterator.map(Text::from), limit: None };
-            Ok(json_reply(&kinesis.get_records(Some(&stream), request).await?))
+            let (reply, memory) = kinesis.get_records(Some(&stream), request).await?.written(json_reply);
+            Ok(memory.held_by(reply))
         }
     }
 }

@@ -6,6 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use axum::body::Body;
+use axum::response::Response;
+use http_body_util::BodyExt;
+
 use super::BodyError;
 
 /// The bytes that all bodies may have together. A clone is the same budget.
@@ -51,6 +55,22 @@ impl BodyShare {
         taken.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).map_err(|_| BodyError::Overloaded)?;
         self.taken.fetch_add(bytes, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The reply, with which it is given back: once that is sent, or its client has gone.
+    pub(crate) fn held_by(self, reply: Response) -> Response {
+        reply.map(|body| {
+            Body::new(body.inspect_frame(move |_| {
+                // The share goes with the closure, and that with the body.
+                let _ = &self;
+            }))
+        })
+    }
+
+    /// Gives back all but `bytes`.
+    pub(crate) fn shrink_to(&self, bytes: usize) {
+        let before = self.taken.fetch_min(bytes, Ordering::Relaxed);
+        self.budget.0.taken.fetch_sub(before.saturating_sub(bytes), Ordering::Relaxed);
     }
 }
 

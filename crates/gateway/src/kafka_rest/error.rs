@@ -136,7 +136,7 @@ impl KafkaRestError {
                 | ConsumerError::NoOffset(_) => 40903,
                 ConsumerError::TooManyPartitions => 422,
                 ConsumerError::InvalidName | ConsumerError::InvalidPattern(_) => 42204,
-                ConsumerError::TooManyInstances { .. } => 429,
+                ConsumerError::TooManyInstances { .. } | ConsumerError::Overloaded => 429,
                 ConsumerError::Log(_) => 50302,
             },
         }
@@ -216,6 +216,7 @@ impl From<ConsumerError> for KafkaRestError {
     fn from(refusal: ConsumerError) -> Self {
         match refusal {
             ConsumerError::Log(failure) => failure.into(),
+            ConsumerError::Overloaded => Self::RateLimited { retry_after: BodyError::RETRY_AFTER },
             ConsumerError::NotAuthorized(topic) => Self::Forbidden(topic),
             refusal => Self::Consumer(refusal),
         }

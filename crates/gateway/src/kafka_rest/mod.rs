@@ -37,7 +37,8 @@ impl KafkaRest {
             instances: backend.settings.max_consumer_instances,
             instance_timeout: backend.settings.consumer_instance_timeout,
         };
-        let groups = ConsumerGroups::new(Arc::clone(&backend.log), Arc::clone(&backend.clock), limits);
+        let groups =
+            ConsumerGroups::new(Arc::clone(&backend.log), Arc::clone(&backend.clock), limits, backend.pages.clone());
         Self { sticky: Arc::default(), groups }
     }
 }

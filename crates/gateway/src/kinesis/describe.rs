@@ -234,7 +234,7 @@ impl Kinesis {
             keeping: keeping(&stream)?,
             open_shard_count: stream.shards.open().len(),
             consumer_count: stream.consumers()?.len(),
-            max_record_size_in_kib: self.backend.settings.max_record_bytes / 1_024,
+            max_record_size_in_kib: self.backend.settings.record_limit(&stream.topic.config) / 1_024,
         };
         Ok(SummarizedStream { stream_description_summary })
     }

@@ -67,9 +67,16 @@ pub(crate) struct RecordsReply {
     records: Vec<RecordReply>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     child_shards: Vec<ChildShard>,
-    /// The memory that the records take, until they are written.
+    /// The memory that the records take, until they are sent.
     #[serde(skip)]
-    _held: BodyShare,
+    memory: BodyShare,
+}
+
+impl RecordsReply {
+    /// The reply as `write` makes it, and the memory that its records take until that is sent.
+    pub(crate) fn written<T>(self, write: impl FnOnce(&Self) -> T) -> (T, BodyShare) {
+        (write(&self), self.memory)
+    }
 }
 
 /// A record in a reply.
@@ -182,7 +189,7 @@ impl Kinesis {
             next_shard_iterator: page.child_shards.is_none().then(|| iterator.encode()),
             records: page.records,
             child_shards: page.child_shards.unwrap_or_default(),
-            _held: page.held,
+            memory: page.held,
         })
     }
 

@@ -13,6 +13,7 @@ mod get;
 mod list_shards;
 mod member;
 mod page_token;
+mod policies;
 mod put;
 mod reshard;
 mod resharding;

@@ -121,6 +121,7 @@ impl Kinesis {
         let name = self.authorized(Right::Produce, "PutRecord", name, arn)?;
         let stream = self.find_or_create(&name).await?;
         let records = vec![addressed(entry)?];
+        self.check_limit_of(&stream, &records, |_| "data".to_owned())?;
         self.check_ordering(&name, ordering)?;
         let Attempt { stream, shards, appended } = self.store(stream, records).await?;
         match appended {
@@ -155,7 +156,8 @@ impl Kinesis {
         constraints.check()?;
         let name = self.authorized(Right::Produce, "PutRecords", name, arn)?;
         let stream = self.find_or_create(&name).await?;
-        let records = entries.into_iter().map(|Structure(entry)| addressed(entry)).collect::<Result<_, _>>()?;
+        let records = entries.into_iter().map(|Structure(entry)| addressed(entry)).collect::<Result<Vec<_>, _>>()?;
+        self.check_limit_of(&stream, &records, |index| format!("records.{}.member.data", index + 1))?;
         let Attempt { stream, shards, appended } = self.store(stream, records).await?;
         match appended {
             Ok(appended) => {
@@ -185,9 +187,9 @@ impl Kinesis {
     fn check_entry(&self, entry: &PutEntry, prefix: &str, constraints: &mut Constraints) {
         let limit = self.backend.settings.max_record_bytes;
         let size = entry.data.as_ref().map_or(0, |Blob(data)| data.len());
-        let too_large = size + entry.partition_key.as_ref().map_or(0, |key| key.len()) > limit;
+        let is_too_large = size + entry.partition_key.as_ref().map_or(0, |key| key.len()) > limit;
         let key_fits = entry.partition_key.as_ref().is_some_and(|key| (1..=256).contains(&key.len()));
-        if key_fits && entry.data.is_some() && entry.explicit_hash_key.is_none() && !too_large {
+        if key_fits && entry.data.is_some() && entry.explicit_hash_key.is_none() && !is_too_large {
             // So it is nearly always: no paths need to be made for messages.
             return;
         }
@@ -199,10 +201,29 @@ impl Kinesis {
         constraints.text(&format!("{prefix}explicitHashKey"), entry.explicit_hash_key.as_ref(), TextRule::HASH_KEY);
         let path = format!("{prefix}data");
         constraints.not_null(&path, entry.data.as_ref());
-        if too_large {
-            let buffer = format!("java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]");
-            constraints.broken(&path, buffer, format_args!("Member must have length less than or equal to {limit}"));
+        if is_too_large {
+            too_large(&path, size, limit, constraints);
         }
+    }
+
+    /// A stream may take smaller records than the node does.
+    fn check_limit_of(
+        &self,
+        stream: &Stream,
+        records: &[Addressed],
+        path: impl Fn(usize) -> String,
+    ) -> Result<(), KinesisError> {
+        let settings = &self.backend.settings;
+        let limit = settings.record_limit(&stream.topic.config);
+        if limit == settings.max_record_bytes {
+            return Ok(());
+        }
+        let mut constraints = Constraints::default();
+        for (index, Addressed { record, .. }) in records.iter().enumerate().filter(|(_, at)| at.record.size() > limit) {
+            let size = record.value.as_ref().map_or(0, Bytes::len);
+            too_large(&path(index), size, limit, &mut constraints);
+        }
+        constraints.check()
     }
 
     /// A record may be ordered after any number that could have been given out.
@@ -225,7 +246,8 @@ impl Kinesis {
 
     async fn find_or_create(&self, name: &TopicName) -> Result<Stream, KinesisError> {
         let settings = &self.backend.settings;
-        let config = self.creates_streams.then(|| settings.stream_config(settings.default_shards));
+        let creates = self.creates_streams && self.caller.may(Right::Administer, name);
+        let config = creates.then(|| settings.stream_config(settings.default_shards));
         let topic = append::topic_or_create(&self.backend.log, name, config).await;
         Stream::of(topic.map_err(|failure| self.error(name, failure))?)
     }
@@ -271,6 +293,11 @@ fn addressed(entry: PutEntry) -> Result<Addressed, KinesisError> {
         explicit_hash_key: explicit_hash_key.transpose()?,
         record: NewRecord { key: Some(key), value, ..NewRecord::default() },
     })
+}
+
+fn too_large(path: &str, size: usize, limit: usize, constraints: &mut Constraints) {
+    let buffer = format!("java.nio.HeapByteBuffer[pos=0 lim={size} cap={size}]");
+    constraints.broken(path, buffer, format_args!("Member must have length less than or equal to {limit}"));
 }
 
 fn place(stream: &Stream, at: &Appended) -> (String, String) {

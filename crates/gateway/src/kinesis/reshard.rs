@@ -9,7 +9,7 @@ use super::member::{Integer, Text};
 use super::resharding::Resharding;
 use super::shard::ShardId;
 use super::shards::Shard;
-use super::stream::Stream;
+use super::stream::{Stream, StreamMode};
 use super::{Kinesis, KinesisError};
 
 /// The ways to change the number of shards: one.
@@ -127,7 +127,8 @@ impl Kinesis {
     /// Makes so many shards of the same width, by splits and merges.
     ///
     /// # Errors
-    /// [`KinesisError::LimitExceeded`] for more than twice or less than half as many as before.
+    /// [`KinesisError::LimitExceeded`] for more than twice or less than half as many as before; [`KinesisError::Validation`] for a
+    /// stream whose shards are not for its user to count.
     pub(crate) async fn update_shard_count(
         &self,
         request: UpdateShardCount,
@@ -145,6 +146,12 @@ impl Kinesis {
         let target = u32::try_from(target_shard_count).unwrap_or(u32::MAX);
         let _administration = self.backend.administration.lock().await;
         let stream = self.stream(&name).await?;
+        if stream.mode() == StreamMode::OnDemand {
+            return Err(KinesisError::Validation(format!(
+                "Request is invalid. Stream {name} under account {} is in On-Demand mode.",
+                self.account()
+            )));
+        }
         let open = stream.shards.open().len();
         let target_count = target as usize;
         let beyond = match target_count {

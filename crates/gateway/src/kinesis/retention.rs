@@ -51,7 +51,7 @@ impl Kinesis {
         let (name, arn) = (request.stream_name.as_ref(), request.stream_arn.as_ref());
         let mut constraints = Constraints::default();
         constraints.not_null("retentionPeriodHours", request.retention_period_hours.as_ref());
-        constraints.range("retentionPeriodHours", request.retention_period_hours, 1..=LONGEST_HOURS);
+        constraints.range("retentionPeriodHours", request.retention_period_hours, 1..=i64::MAX);
         constraints.stream(name, arn);
         constraints.check()?;
         let operation = match direction {
@@ -66,6 +66,10 @@ impl Kinesis {
         let refusal = if hours < SHORTEST_HOURS {
             format!(
                 "Minimum allowed retention period is 24 hours. Requested retention period ({hours} hours) is too short."
+            )
+        } else if hours > LONGEST_HOURS {
+            format!(
+                "Maximum allowed retention period is {LONGEST_HOURS} hours. Requested retention period ({hours} hours) is too long."
             )
         } else {
             let (wrong, other) = match direction {

@@ -14,6 +14,7 @@ const TAGS: &str = "kinesis.tags";
 const CONSUMERS: &str = "kinesis.consumers";
 const MODE: &str = "kinesis.mode";
 const MONITORING: &str = "kinesis.monitoring";
+const POLICY: &str = "kinesis.policy";
 const ENCRYPTION_KEY: &str = "kinesis.encryption_key";
 
 /// What a retention of no end is in Kinesis: the longest that it has.
@@ -106,6 +107,11 @@ impl Stream {
         self.topic.config.properties.get(ENCRYPTION_KEY).map(String::as_str)
     }
 
+    /// The policy that is kept with it.
+    pub(super) fn policy(&self) -> Option<&str> {
+        self.topic.config.properties.get(POLICY).map(String::as_str)
+    }
+
     pub(super) fn tags(&self) -> Result<BTreeMap<String, String>, KinesisError> {
         self.property(TAGS)
     }
@@ -137,6 +143,11 @@ pub(super) fn monitoring_property(metrics: &[String]) -> Properties {
 /// Sets the encryption key, or removes it.
 pub(super) fn encryption_property(key: Option<&str>) -> Properties {
     Properties::from([(ENCRYPTION_KEY.to_owned(), key.map(str::to_owned))])
+}
+
+/// Sets the policy, or removes it.
+pub(super) fn policy_property(policy: Option<String>) -> Properties {
+    Properties::from([(POLICY.to_owned(), policy)])
 }
 
 /// Sets all tags.

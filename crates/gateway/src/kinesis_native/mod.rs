@@ -42,8 +42,8 @@ impl Dialect for KinesisNative {
         "kinesis"
     }
 
-    /// What carries a target or a content type of AWS, whatever its path; at `/` also what is signed, so that a client with a
-    /// wrong or missing target gets an answer that it understands.
+    /// What carries a target or a content type of AWS, whatever its path; at `/` also what is signed, and all that writes: no other
+    /// dialect has anything there. So a client with a wrong or missing target gets an answer that it understands.
     fn claims(&self, call: &Call) -> bool {
         let signed = || {
             let header = call.headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"AWS4"));
@@ -52,7 +52,7 @@ impl Dialect for KinesisNative {
         call.headers.contains_key(TARGET)
             || content_type(&call.headers).starts_with("application/x-amz-")
             || cors::asks_for_target(&call.headers)
-            || (call.path.root().is_none() && signed())
+            || (call.path.root().is_none() && (!call.method.is_safe() || signed()))
     }
 
     async fn answer(&self, call: &Call, body: Body) -> Response {
@@ -107,6 +107,7 @@ async fn operate(call: &Call, format: Option<Format>, body: Body) -> Result<Resp
         // The body comes first, but on the way of good requests it is parsed once, by the operation.
         if format.is_structure(&body) { refusal } else { Refusal::NotParsed }
     })?;
+    call.metrics.identify(&caller);
     operation.carry_out(&Kinesis::new(call, caller), format, &body).await
 }
 

@@ -45,6 +45,7 @@ pub(super) enum Operation {
     AddTagsToStream,
     CreateStream,
     DecreaseStreamRetentionPeriod,
+    DeleteResourcePolicy,
     DeleteStream,
     DeregisterStreamConsumer,
     DescribeLimits,
@@ -54,6 +55,7 @@ pub(super) enum Operation {
     DisableEnhancedMonitoring,
     EnableEnhancedMonitoring,
     GetRecords,
+    GetResourcePolicy,
     GetShardIterator,
     IncreaseStreamRetentionPeriod,
     ListShards,
@@ -64,6 +66,7 @@ pub(super) enum Operation {
     MergeShards,
     PutRecord,
     PutRecords,
+    PutResourcePolicy,
     RegisterStreamConsumer,
     RemoveTagsFromStream,
     SplitShard,
@@ -86,10 +89,12 @@ impl Operation {
             Self::AddTagsToStream => kinesis.add_tags_to_stream(format.decode(body)?).await?,
             Self::CreateStream => kinesis.create_stream(format.decode(body)?).await?,
             Self::DecreaseStreamRetentionPeriod => kinesis.decrease_retention(format.decode(body)?).await?,
+            Self::DeleteResourcePolicy => kinesis.delete_resource_policy(format.decode(body)?).await?,
             Self::DeleteStream => kinesis.delete_stream(format.decode(body)?).await?,
             Self::DeregisterStreamConsumer => kinesis.deregister_stream_consumer(format.decode(body)?).await?,
             Self::IncreaseStreamRetentionPeriod => kinesis.increase_retention(format.decode(body)?).await?,
             Self::MergeShards => kinesis.merge_shards(format.decode(body)?).await?,
+            Self::PutResourcePolicy => kinesis.put_resource_policy(format.decode(body)?).await?,
             Self::RemoveTagsFromStream => kinesis.remove_tags_from_stream(format.decode(body)?).await?,
             Self::SplitShard => kinesis.split_shard(format.decode(body)?).await?,
             Self::StartStreamEncryption => kinesis.start_stream_encryption(format.decode(body)?).await?,
@@ -107,7 +112,12 @@ impl Operation {
         Ok(match self {
             Self::PutRecord => format.reply(&kinesis.put_record(format.decode(body)?).await?),
             Self::PutRecords => format.reply(&kinesis.put_records(format.decode(body)?).await?),
-            Self::GetRecords => format.reply(&kinesis.get_records(None, format.decode(body)?).await?),
+            Self::GetRecords => {
+                let records = kinesis.get_records(None, format.decode(body)?).await?;
+                let (reply, memory) = records.written(|records| format.reply(records));
+                memory.held_by(reply)
+            }
+            Self::GetResourcePolicy => format.reply(&kinesis.get_resource_policy(format.decode(body)?).await?),
             Self::GetShardIterator => format.reply(&kinesis.get_shard_iterator(format.decode(body)?).await?),
             Self::DescribeStream => format.reply(&kinesis.describe_stream(format.decode(body)?).await?),
             Self::DescribeStreamSummary => format.reply(&kinesis.describe_stream_summary(format.decode(body)?).await?),

@@ -81,6 +81,58 @@ async fn kafka_rest_refuses_records_to_a_topic_of_others() {
 }
 
 #[tokio::test]
+async fn who_may_not_administer_makes_no_stream_by_a_record() {
+    let harness = harness();
+    let record = r#"{"Data":1,"PartitionKey":"k"}"#;
+    let path = "/streams/theirs.told/record";
+    let reply = send(&harness, "PUT", path, Some(("x-api-key", "read-key")), record).await;
+    assert_eq!((reply.status.as_u16(), reply.json()["__type"].as_str()), (400, Some("ResourceNotFoundException")));
+    assert!(harness.log.topics().await.unwrap().is_empty());
+    let theirs = pinflow_event::TopicName::new("theirs.told").unwrap();
+    harness.log.create_topic(&theirs, pinflow_log::TopicConfig::default()).await.unwrap();
+    let reply = send(&harness, "PUT", path, Some(("x-api-key", "read-key")), record).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+}
+
+/// Subscriptions, assignments, commits and committed offsets are refused for topics that the caller may not read.
+#[tokio::test]
+async fn consumers_of_kafka_rest_read_what_they_may() {
+    let harness = harness();
+    let theirs = pinflow_event::TopicName::new("theirs").unwrap();
+    harness.log.create_topic(&theirs, pinflow_log::TopicConfig::default()).await.unwrap();
+    let call = async |method: &str, path: &str, key: &str, body: &'static str| {
+        let request = Request::builder().method(method).uri(format!("/consumers/g{path}"));
+        let request = request.header("content-type", "application/vnd.kafka.v2+json").header("x-api-key", key);
+        harness.send(request.body(Body::from(body)).unwrap()).await
+    };
+    for (key, may) in [("load-key", false), ("read-key", true)] {
+        let made = call("POST", "", key, r#"{"name":"i","auto.offset.reset":"earliest"}"#).await;
+        assert_eq!(made.status, 200, "{}", made.body);
+        let refused = [
+            ("POST", "/subscription", r#"{"topics":["theirs"]}"#),
+            ("POST", "/offsets", r#"{"offsets":[{"topic":"theirs","partition":0,"offset":0}]}"#),
+            ("GET", "/offsets", r#"{"partitions":[{"topic":"theirs","partition":0}]}"#),
+            ("DELETE", "/subscription", ""),
+            ("POST", "/assignments", r#"{"partitions":[{"topic":"theirs","partition":0}]}"#),
+        ];
+        for (method, path, body) in refused {
+            let reply = call(method, &format!("/instances/i{path}"), key, body).await;
+            if may || method == "DELETE" {
+                assert!(reply.status.is_success(), "{method} {path}: {}", reply.body);
+                continue;
+            }
+            assert_eq!(reply.status, 403, "{method} {path}");
+            assert_eq!(reply.body, r#"{"error_code":40301,"message":"Not authorized to access topics: [theirs]"}"#);
+        }
+        assert_eq!(call("DELETE", "/instances/i", key, "").await.status, 204);
+    }
+    // A pattern leaves out what its owner may not read.
+    call("POST", "", "load-key", r#"{"name":"p"}"#).await;
+    assert_eq!(call("POST", "/instances/p/subscription", "load-key", r#"{"topic_pattern":".*"}"#).await.status, 204);
+    assert_eq!(call("GET", "/instances/p/subscription", "load-key", "").await.body, r#"{"topics":[]}"#);
+}
+
+#[tokio::test]
 async fn the_api_gateway_asks_for_a_key_and_looks_at_rights() {
     let harness = harness();
     let record = r#"{"Data":1,"PartitionKey":"k"}"#;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::harness::{Harness, Reply};
 
-const LIST: &str = "
+pub const LIST: &str = "
 callers:
   - name: loader
     signing_keys: [{ access_key_id: AKIDEXAMPLE, secret_access_key: wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY }]
@@ -17,7 +17,7 @@ callers:
     api_keys: [other-key]
 ";
 
-async fn send(harness: &Harness, operation: &str, body: &'static str, signature: &str) -> Reply {
+pub async fn send(harness: &Harness, operation: &str, body: &'static str, signature: &str) -> Reply {
     let authorization = format!(
         "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20231114/us-east-1/kinesis/aws4_request, \
          SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={signature}"
@@ -41,7 +41,7 @@ const PUT_ELSEWHERE: (&str, &str) = (
     r#"{"StreamName":"theirs","Data":"eA==","PartitionKey":"k"}"#,
     "e73bdc949bb46861997ed9a9fad8a05dbdc0cb7be102b20ea36612f9059f3e5d",
 );
-const LIST_STREAMS: (&str, &str) = ("{}", "a60d3f61315a4b74ad8007ef9f41ce29985a747158e22fde124ac4c5dde91822");
+pub const LIST_STREAMS: (&str, &str) = ("{}", "a60d3f61315a4b74ad8007ef9f41ce29985a747158e22fde124ac4c5dde91822");
 
 #[tokio::test]
 async fn a_signature_names_the_caller_and_the_caller_has_rights() {

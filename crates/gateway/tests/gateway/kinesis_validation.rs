@@ -184,8 +184,8 @@ async fn what_is_too_long_or_too_many_is_named() {
         ("RemoveTagsFromStream", json!({"StreamName": "s", "TagKeys": [tag]}), &[(&one_key, "tagKeys", &member_rule)]),
         (
             "IncreaseStreamRetentionPeriod",
-            json!({"StreamName": "s", "RetentionPeriodHours": 8_761}),
-            &[("8761", "retentionPeriodHours", "Member must have value less than or equal to 8760")],
+            json!({"StreamName": "s", "RetentionPeriodHours": 0}),
+            &[("0", "retentionPeriodHours", "Member must have value greater than or equal to 1")],
         ),
         (
             "DescribeStream",

@@ -11,6 +11,7 @@ use flate2::write::GzEncoder;
 use futures::stream;
 use pinflow_gateway::GatewaySettings;
 use tokio::sync::oneshot;
+use tower::ServiceExt;
 
 use crate::harness::{Harness, Reply};
 
@@ -101,4 +102,37 @@ async fn all_dialects_take_gzip_within_the_same_limit() {
     assert_eq!(reply.status, 413, "{}", reply.body);
     let reply = send_gzip(&harness, "PUT", "/streams/t/record", "application/json", &bomb[..400_000]).await;
     assert_eq!((reply.status.as_u16(), reply.body.as_str()), (413, r#"{"message":"Request Too Long"}"#));
+}
+
+#[tokio::test]
+async fn readers_beyond_the_budget_are_told_to_come_later_until_replies_are_sent() {
+    let settings = GatewaySettings { max_body_bytes_at_once: 500_000, ..GatewaySettings::default() };
+    let harness = Harness::new(settings);
+    let record = format!(r#"{{"value":"{}"}}"#, "x".repeat(50_000));
+    let reply = harness.produce("t", format!(r#"{{"records":[{record},{record},{record}]}}"#)).await;
+    assert_eq!(reply.status, 200);
+    let call = async |method: &str, path: String, body: &'static str| {
+        let request =
+            Request::builder().method(method).uri(path).header("content-type", "application/vnd.kafka.v2+json");
+        harness.gateway.router().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap()
+    };
+    let read = async |instance: usize| {
+        call("POST", format!("/consumers/g{instance}"), r#"{"name":"i","auto.offset.reset":"earliest"}"#).await;
+        let path = format!("/consumers/g{instance}/instances/i");
+        call("POST", format!("{path}/subscription"), r#"{"topics":["t"]}"#).await;
+        call("GET", format!("{path}/records"), "").await
+    };
+    let mut unsent = Vec::new();
+    let refused = loop {
+        let reply = read(unsent.len()).await;
+        if reply.status() != 200 {
+            break reply;
+        }
+        unsent.push(reply);
+        assert!(unsent.len() < 20, "replies that nobody takes are bounded");
+    };
+    assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "1"));
+    assert!(!unsent.is_empty());
+    drop(unsent);
+    assert_eq!(read(100).await.status(), 200, "what the replies had was given back");
 }

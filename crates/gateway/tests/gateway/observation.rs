@@ -3,13 +3,17 @@
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
+use axum::Router;
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
+use axum::routing::get;
 use pinflow_gateway::{GatewaySettings, REQUEST_LOG_TARGET, RequestLog};
 use serde_json::Value;
+use tower::ServiceExt;
 use tracing::subscriber::DefaultGuard;
 
 use crate::harness::Harness;
+use crate::kinesis_access;
 
 /// The lines of the request log that this thread writes while it lives.
 struct Lines {
@@ -163,4 +167,37 @@ async fn bytes_are_counted_as_they_are_read_and_sent() {
     assert_eq!(counts.request_bytes, body.len() as u64);
     assert_eq!(counts.reply_bytes, reply.body.len() as u64, "a HEAD has no body: {:?}", head.body);
     assert_eq!((counts.durations.count(), counts.ack_durations.count()), (2, 1));
+}
+
+#[tokio::test]
+async fn who_signed_a_request_stands_in_its_line() {
+    let lines = Lines::capture();
+    let settings = GatewaySettings { request_log: RequestLog::All, ..GatewaySettings::default() };
+    let harness = Harness::guarded(settings, kinesis_access::LIST);
+    let (body, signature) = kinesis_access::LIST_STREAMS;
+    assert_eq!(kinesis_access::send(&harness, "ListStreams", body, signature).await.status, 200);
+    assert_eq!(lines.requests()[0]["caller"], "loader");
+}
+
+#[tokio::test]
+async fn the_nodes_own_routes_are_counted_and_logged() {
+    let lines = Lines::capture();
+    let harness = harness(RequestLog::Errors);
+    let own = Router::new()
+        .route("/api/there", get(async || "hello"))
+        .route("/api/wrong", get(async || StatusCode::CONFLICT));
+    let router = harness.gateway.observe(own).merge(harness.gateway.router());
+    let mut ids = Vec::new();
+    for path in ["/api/there", "/api/wrong", "/api/nowhere"] {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        let reply = router.clone().oneshot(request).await.unwrap();
+        ids.push(reply.headers()["x-request-id"].to_str().unwrap().to_owned());
+    }
+    let metrics = harness.gateway.metrics();
+    assert_eq!(metrics.dialects["api"].requests(), 2, "what no route takes is the last dialect's");
+    assert_eq!(metrics.dialects["api"].reply_bytes, 5);
+    let lines = lines.requests();
+    let line = lines.iter().find(|line| line["dialect"] == "api").unwrap();
+    assert_eq!((line["path"].as_str(), line["status"].as_u64()), (Some("/api/wrong"), Some(409)));
+    assert_eq!(line["request_id"], ids[1].as_str());
 }

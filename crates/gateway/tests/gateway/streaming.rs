@@ -232,6 +232,33 @@ async fn a_stream_ends_after_its_time() {
     );
 }
 
+/// Between records a client may pause for longer than within one.
+#[tokio::test]
+async fn a_record_that_is_not_finished_in_time_ends_the_stream() {
+    let stream_record_time = Duration::from_millis(200);
+    let harness = Harness::new(GatewaySettings { stream_record_time, ..GatewaySettings::default() });
+    let mut client = Client::connect(&harness).await;
+    client.send(&record(1)).await;
+    client.head().await;
+    assert!(client.chunk().await.starts_with(r#"{"error_code":200,"#));
+    tokio::time::sleep(3 * stream_record_time).await;
+    client.send(&record(2)).await;
+    assert!(client.chunk().await.starts_with(r#"{"error_code":200,"#), "a pause between records is none of its faults");
+    client.send(r#"{"value":{"type":"JSON","#).await;
+    assert!(client.rest().await.starts_with(r#"{"error_code":408,"#));
+}
+
+#[tokio::test]
+async fn a_stream_without_records_ends_after_its_time() {
+    let settings = GatewaySettings { stream_idle_time: Duration::from_millis(200), ..GatewaySettings::default() };
+    let harness = Harness::new(settings);
+    let mut client = Client::connect(&harness).await;
+    client.send(&record(1)).await;
+    client.head().await;
+    let replies = client.rest().await;
+    assert!(replies.lines().last().unwrap().starts_with(r#"{"error_code":408,"#), "{replies}");
+}
+
 #[tokio::test]
 async fn an_overloaded_log_refuses_records_and_the_stream_goes_on() {
     let overloaded = LogError::Overloaded { waiting: 1 << 30, retry_after: Duration::from_millis(100) };

@@ -76,14 +76,15 @@ impl Server {
 async fn answer(
     routes: Routes,
     request: Request<RequestBody>,
-) -> Result<Response<Either<Full<Bytes>, Endless>>, Infallible> {
+) -> Result<Response<Either<Full<Bytes>, Either<Endless, RequestBody>>>, Infallible> {
     let path = request.uri().path().to_owned();
     let host = request.headers().get("host").map(|host| host.to_str().unwrap().to_owned());
     match path.as_str() {
         "/endless" => {
             routes.endless.fetch_add(1, Ordering::SeqCst);
-            return Ok(Response::new(Either::Right(Endless(routes.endless))));
+            return Ok(Response::new(Either::Right(Either::Left(Endless(routes.endless)))));
         }
+        "/echo" => return Ok(Response::new(Either::Right(Either::Right(request.into_body())))),
         "/wait" => {
             routes.waiting.add_permits(1);
             routes.gate.acquire().await.unwrap().forget();

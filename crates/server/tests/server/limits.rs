@@ -140,6 +140,22 @@ async fn a_body_that_pauses_or_drips_is_given_up() {
 }
 
 #[tokio::test]
+async fn a_body_beside_its_reply_is_no_longer_timed() {
+    let server = Server::start(Limits { stall_time: SHORT, body_time: SHORT, ..patient() }).await;
+    let mut client = server.connect().await;
+    client
+        .send("POST /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n")
+        .await;
+    tokio::time::sleep(3 * SHORT).await;
+    client.send("1\r\nb\r\n0\r\n\r\n").await;
+    let reply = client.rest().await;
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    let chunks: String = reply.lines().skip_while(|line| !line.is_empty()).collect();
+    assert!(chunks.contains('a') && chunks.contains('b'), "{reply}");
+    server.end().await;
+}
+
+#[tokio::test]
 async fn a_client_that_takes_nothing_is_given_up() {
     let server = Server::start(Limits { stall_time: SHORT, ..patient() }).await;
     let mut client = server.connect().await;

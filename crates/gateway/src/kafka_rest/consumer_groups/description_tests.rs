@@ -8,6 +8,7 @@ use pinflow_event::{Clock, ManualClock, NewRecord, Partition, TopicName};
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 
 use super::*;
+use crate::body::BodyBudget;
 use crate::kafka_rest::consumer_groups::{
     Consumer, ConsumerLimits, ConsumerSettings, InstanceName, OffsetReset, PollLimits, Subscription,
 };
@@ -28,7 +29,7 @@ async fn groups() -> (Arc<dyn EventLog>, ConsumerGroups) {
     log.create_topic(&topic(), TopicConfig { partitions: 2, ..TopicConfig::default() }).await.unwrap();
     log.append(&topic(), vec![(Partition(0), NewRecord::from_value("x")); 3]).await.unwrap();
     let limits = ConsumerLimits { instances: 10, instance_timeout: Duration::from_secs(300) };
-    (Arc::clone(&log), ConsumerGroups::new(log, clock, limits))
+    (Arc::clone(&log), ConsumerGroups::new(log, clock, limits, BodyBudget::new(1 << 20)))
 }
 
 fn topic() -> TopicName {
@@ -72,7 +73,7 @@ async fn a_group_is_there_with_its_first_member_and_stays_with_what_it_committed
     assert_eq!(lags(&described), ["t-0 - of 3: 3 a", "t-1 - of 0: 0 b"]);
 
     let limits = PollLimits { wait: Duration::ZERO, min_bytes: 0, max_bytes: 3 };
-    assert_eq!(a.poll(limits, |_| Ok(())).await.unwrap().len(), 2);
+    assert_eq!(a.poll(limits, |_| Ok(())).await.unwrap().records.len(), 2);
     a.commit_all().await.unwrap();
     assert_eq!(lags(&groups.describe("g").await.unwrap().unwrap()), ["t-0 2 of 3: 1 a", "t-1 - of 0: 0 b"]);
 

@@ -63,6 +63,9 @@ pub(crate) enum ConsumerError {
     /// A commit's metadata is too long.
     #[error("The metadata field of the offset request was too large: {MAX_METADATA_BYTES} bytes at most.")]
     MetadataTooLarge,
+    /// What others read takes all the memory that there is for it.
+    #[error("too many bytes of records are read at once; read again later")]
+    Overloaded,
     /// The log failed.
     #[error(transparent)]
     Log(#[from] LogError),

@@ -74,8 +74,8 @@ pub(super) enum Reads {
 pub(super) struct Position {
     /// The record that the next read returns; `None` until it is looked up.
     pub(super) next: Option<Offset>,
-    /// What the member knows to be committed.
-    pub(super) committed: Option<Offset>,
+    /// Whether that has changed since the group's offset was committed, or read.
+    pub(super) uncommitted: bool,
 }
 
 impl Member {

@@ -26,7 +26,7 @@ pub(crate) use error::ConsumerError;
 pub(crate) use instance::Consumer;
 pub(crate) use limits::ConsumerLimits;
 pub(crate) use member::{ConsumerSettings, InstanceName, OffsetReset};
-pub(crate) use poll::{PollLimits, PolledRecord};
+pub(crate) use poll::{PollLimits, Polled, PolledRecord};
 pub(crate) use position::Seek;
 pub(crate) use subscription::Subscription;
 
@@ -35,6 +35,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use pinflow_event::Clock;
 use pinflow_log::EventLog;
 
+use crate::body::BodyBudget;
+
 use registry::Registry;
 
 /// All consumer groups of this node.
@@ -42,13 +44,20 @@ use registry::Registry;
 pub(crate) struct ConsumerGroups {
     log: Arc<dyn EventLog>,
     clock: Arc<dyn Clock>,
+    /// What the records that are being read may take.
+    pages: BodyBudget,
     registry: Mutex<Registry>,
 }
 
 impl ConsumerGroups {
     /// No members yet; the groups that committed to `log` are known.
-    pub(crate) fn new(log: Arc<dyn EventLog>, clock: Arc<dyn Clock>, limits: ConsumerLimits) -> Self {
-        Self { log, clock, registry: Mutex::new(Registry::new(limits)) }
+    pub(crate) fn new(
+        log: Arc<dyn EventLog>,
+        clock: Arc<dyn Clock>,
+        limits: ConsumerLimits,
+        pages: BodyBudget,
+    ) -> Self {
+        Self { log, clock, pages, registry: Mutex::new(Registry::new(limits)) }
     }
 
     /// The members, once those that nobody used for too long are gone.

@@ -14,7 +14,8 @@ use super::instance::Consumer;
 use super::limits::MAX_METADATA_BYTES;
 
 impl Consumer<'_> {
-    /// Commits these offsets: each is the next record that the group wants. The partitions need not be the instance's own.
+    /// Commits these offsets: each is the next record that the group wants. The partitions need not be the instance's own. An
+    /// instance that commits by itself leaves them alone until it has read on.
     ///
     /// # Errors
     /// [`ConsumerError::UnknownInstance`], [`ConsumerError::NotAuthorized`], [`ConsumerError::MetadataTooLarge`]; those of the log.
@@ -27,9 +28,16 @@ impl Consumer<'_> {
         }
         let committing = self.with_group(|group, _| Ok(group.committing.clone()))?;
         let _committing = committing.lock().await;
-        let next: Vec<(TopicPartition, Offset)> = offsets.iter().map(|(at, c)| (at.clone(), c.offset)).collect();
+        let partitions: Vec<TopicPartition> = offsets.keys().cloned().collect();
         self.groups.log.consumer_offsets().commit(&self.name.group, offsets).await?;
-        self.remember(&next)
+        self.with_member(|member| {
+            for at in &partitions {
+                if let Ok(position) = member.position_mut(at) {
+                    position.uncommitted = false;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Commits everything that was read.
@@ -42,7 +50,7 @@ impl Consumer<'_> {
         // Taken under the lock: of two commits the later one knows more.
         let next: Vec<(TopicPartition, Offset)> = self.with_member(|member| {
             let moved = |(at, position): (&TopicPartition, super::member::Position)| {
-                position.next.filter(|next| position.committed != Some(*next)).map(|next| (at.clone(), next))
+                position.next.filter(|_| position.uncommitted).map(|next| (at.clone(), next))
             };
             Ok(member.positions().filter_map(moved).collect())
         })?;
@@ -51,7 +59,17 @@ impl Consumer<'_> {
         }
         let committed = |offset| CommittedOffset { offset, metadata: String::new() };
         self.store_existing(next.iter().map(|(at, offset)| (at.clone(), committed(*offset))).collect()).await?;
-        self.remember(&next)
+        self.with_member(|member| {
+            for (at, offset) in &next {
+                // What was read meanwhile is for the next commit.
+                if let Ok(position) = member.position_mut(at)
+                    && position.next == Some(*offset)
+                {
+                    position.uncommitted = false;
+                }
+            }
+            Ok(())
+        })
     }
 
     /// Commits everything that was read, where the instance commits by itself. As Kafka's client, it goes on where that
@@ -105,16 +123,5 @@ impl Consumer<'_> {
             }
         }
         Ok(())
-    }
-
-    fn remember(&self, committed: &[(TopicPartition, Offset)]) -> Result<(), ConsumerError> {
-        self.with_member(|member| {
-            for (at, offset) in committed {
-                if let Ok(position) = member.position_mut(at) {
-                    position.committed = Some(*offset);
-                }
-            }
-            Ok(())
-        })
     }
 }

@@ -16,10 +16,15 @@ use tokio::time::Instant;
 
 use super::ConsumerError;
 use super::instance::Consumer;
-use super::member::Reads;
+use super::member::{Position, Reads};
+use crate::body::{BodyBudget, BodyShare};
 
 /// The most records of one reply.
 const MAX_RECORDS: usize = 20_000;
+/// Bytes in memory a byte of records, while it is read, written as JSON and sent.
+const MEMORY_A_BYTE: usize = 3;
+/// The smallest read that is worth while where memory is short.
+const SMALLEST_READ: usize = 64 * 1024;
 /// How often who waits looks for new topics and for members that went away.
 const LOOK_AROUND: Duration = Duration::from_secs(1);
 
@@ -32,6 +37,15 @@ pub(crate) struct PollLimits {
     pub(crate) min_bytes: usize,
     /// It returns fewer bytes of keys and values, or one record.
     pub(crate) max_bytes: usize,
+}
+
+/// Records that were read, and the memory that they and the reply with them take.
+#[derive(Debug)]
+pub(crate) struct Polled {
+    /// The records, in the order of the reply.
+    pub(crate) records: Vec<PolledRecord>,
+    /// Kept until the reply is sent.
+    pub(crate) memory: BodyShare,
 }
 
 /// A record and where it was read.
@@ -54,15 +68,11 @@ impl Consumer<'_> {
     /// # Errors
     /// [`ConsumerError::UnknownInstance`], [`ConsumerError::NothingToRead`], [`ConsumerError::NotAuthorized`],
     /// [`ConsumerError::NoOffset`], [`ConsumerError::Unreadable`] for a record that is next in its partition and cannot be
-    /// written: the position is moved over it; those of the log.
-    pub(crate) async fn poll(
-        &self,
-        limits: PollLimits,
-        readable: Readable,
-    ) -> Result<Vec<PolledRecord>, ConsumerError> {
+    /// written: the position is moved over it; [`ConsumerError::Overloaded`]; those of the log.
+    pub(crate) async fn poll(&self, limits: PollLimits, readable: Readable) -> Result<Polled, ConsumerError> {
         let deadline = Instant::now() + limits.wait;
         self.auto_commit().await?;
-        let mut batch = Batch::new(limits);
+        let mut batch = Batch::new(limits, &self.groups.pages);
         loop {
             let mut view = self.view().await?;
             batch.drop_outdated(&view);
@@ -70,12 +80,12 @@ impl Consumer<'_> {
                 continue;
             }
             if batch.is_enough() || Instant::now() >= deadline {
-                let records = self.accept(batch)?;
-                if !records.is_empty() || Instant::now() >= deadline {
-                    return Ok(records);
+                let polled = self.accept(batch)?;
+                if !polled.records.is_empty() || Instant::now() >= deadline {
+                    return Ok(polled);
                 }
                 // Another read of this instance was quicker, or the partitions went to another member.
-                batch = Batch::new(limits);
+                batch = Batch::new(limits, &self.groups.pages);
                 continue;
             }
             batch.reading_on(&mut view);
@@ -117,7 +127,17 @@ impl Consumer<'_> {
                 break;
             }
             let from = batch.next(at).unwrap_or(*position);
-            let records = match self.groups.log.read(at, from, batch.room()).await {
+            let room = match batch.reserve() {
+                Ok(room) => room,
+                Err(_) if batch.count > 0 => {
+                    batch.closed = true;
+                    break;
+                }
+                Err(overloaded) => return Err(overloaded),
+            };
+            let read = self.groups.log.read(at, from, room).await;
+            batch.settle_for(read.as_deref().unwrap_or_default());
+            let records = match read {
                 Ok(records) => records,
                 // It is not there yet, or not any more.
                 Err(LogError::UnknownTopic(_) | LogError::UnknownPartition { .. }) => continue,
@@ -142,7 +162,7 @@ impl Consumer<'_> {
             if let Ok(position) = member.position_mut(at)
                 && position.next == Some(offset)
             {
-                position.next = Some(offset.plus(1));
+                *position = Position { next: Some(offset.plus(1)), uncommitted: true };
             }
             Ok(())
         })
@@ -150,21 +170,21 @@ impl Consumer<'_> {
 
     /// Moves the positions over a batch and returns its records, but for those of partitions that others have read or taken
     /// over meanwhile.
-    fn accept(&self, batch: Batch) -> Result<Vec<PolledRecord>, ConsumerError> {
+    fn accept(&self, batch: Batch) -> Result<Polled, ConsumerError> {
         self.with_member(|member| {
-            let mut accepted = Vec::new();
+            let mut records = Vec::new();
             for part in batch.parts {
                 let Ok(position) = member.position_mut(&part.at) else { continue };
                 if position.next != Some(part.from) {
                     continue;
                 }
-                position.next = Some(part.next());
-                accepted.extend(part.records.into_iter().map(|record| PolledRecord { at: part.at.clone(), record }));
+                *position = Position { next: Some(part.next()), uncommitted: true };
+                records.extend(part.records.into_iter().map(|record| PolledRecord { at: part.at.clone(), record }));
             }
-            if !accepted.is_empty() {
+            if !records.is_empty() {
                 member.turn = member.turn.wrapping_add(1);
             }
-            Ok(accepted)
+            Ok(Polled { records, memory: batch.memory })
         })
     }
 
@@ -206,6 +226,8 @@ struct Batch {
     count: usize,
     /// Nothing more fits, or something that cannot be read comes next.
     closed: bool,
+    /// What the records have of the memory for those that clients read.
+    memory: BodyShare,
 }
 
 /// Records of one partition without a gap.
@@ -222,8 +244,31 @@ impl Part {
 }
 
 impl Batch {
-    fn new(limits: PollLimits) -> Self {
-        Self { limits, parts: Vec::new(), bytes: 0, count: 0, closed: false }
+    fn new(limits: PollLimits, memory: &BodyBudget) -> Self {
+        Self { limits, parts: Vec::new(), bytes: 0, count: 0, closed: false, memory: BodyShare::of(memory) }
+    }
+
+    /// Takes memory for what may still be added, or for less of it while others read too.
+    ///
+    /// # Errors
+    /// [`ConsumerError::Overloaded`].
+    fn reserve(&mut self) -> Result<ReadLimit, ConsumerError> {
+        let mut room = self.room();
+        loop {
+            if self.memory.take(room.bytes.saturating_mul(MEMORY_A_BYTE)).is_ok() {
+                return Ok(room);
+            }
+            room.bytes /= 2;
+            if room.bytes < SMALLEST_READ {
+                return Err(ConsumerError::Overloaded);
+            }
+        }
+    }
+
+    /// Gives back what was reserved beyond the records that are here and those that were `read`.
+    fn settle_for(&mut self, read: &[Record]) {
+        let bytes = read.iter().map(Record::size).sum::<usize>().saturating_add(self.bytes);
+        self.memory.shrink_to(bytes.saturating_mul(MEMORY_A_BYTE));
     }
 
     fn is_enough(&self) -> bool {

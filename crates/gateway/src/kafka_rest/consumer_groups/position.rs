@@ -53,7 +53,7 @@ impl Consumer<'_> {
         self.with_member(|member| {
             found.iter().try_for_each(|(at, _)| member.position_mut(at).map(drop))?;
             found.iter().try_for_each(|(at, offset)| {
-                member.position_mut(at)?.next = Some(*offset);
+                *member.position_mut(at)? = Position { next: Some(*offset), uncommitted: true };
                 Ok(())
             })
         })
@@ -84,8 +84,8 @@ impl Consumer<'_> {
                 None => self.default_offset(&wanted).await?,
             };
             // Where `latest` was when the group came is worth a commit; that nothing was read yet is not.
-            let committed = if wanted.reset == OffsetReset::Latest { committed } else { next };
-            found.insert(wanted.at, Position { next, committed });
+            let uncommitted = wanted.reset == OffsetReset::Latest && committed.is_none();
+            found.insert(wanted.at, Position { next, uncommitted });
         }
         self.with_member(|member| {
             for (at, position) in found {
@@ -115,7 +115,7 @@ impl Consumer<'_> {
         tracing::warn!(partition = %at, %from, to = %next, group = self.name.group, "a consumer's offset is not there");
         self.with_member(|member| {
             if member.position(at).is_some_and(|position| position.next == Some(from)) {
-                member.position_mut(at)?.next = Some(next);
+                *member.position_mut(at)? = Position { next: Some(next), uncommitted: true };
             }
             Ok(())
         })

@@ -56,7 +56,7 @@ pub(super) async fn names(call: &Call) -> Result<Vec<TopicName>, KafkaRestError>
 pub(super) async fn topic(call: &Call, topic: &str) -> Result<TopicReply, KafkaRestError> {
     let topic = describe(call, topic).await?;
     Ok(TopicReply {
-        configs: configs(&topic, call.backend.settings.max_record_bytes),
+        configs: configs(&topic, call.backend.settings.record_limit(&topic.config)),
         partitions: (0..topic.config.partitions).map(|number| Partition(number).into()).collect(),
         name: topic.name,
     })

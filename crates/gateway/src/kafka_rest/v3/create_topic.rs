@@ -7,6 +7,7 @@ use serde::de::MapAccess;
 
 use super::body::{self, Unrecognized};
 use super::error::V3Error;
+use super::replica_assignments::ReplicaAssignments;
 use super::topic_configs::{Config, new_topic};
 use crate::json::{Members, Object, once};
 use crate::settings::GatewaySettings;
@@ -32,7 +33,7 @@ struct Request {
     topic_name: Option<Option<String>>,
     partitions_count: Option<Option<i64>>,
     replication_factor: Option<Option<i64>>,
-    replicas_assignments: Option<Option<Vec<Object<Assignment>>>>,
+    replicas_assignments: Option<Option<ReplicaAssignments>>,
     configs: Option<Option<Vec<Object<Config>>>>,
     validate_only: Option<Option<bool>>,
     unrecognized: Unrecognized,
@@ -49,26 +50,6 @@ impl<'de> Members<'de> for Request {
             "replicas_assignments" => once(&mut self.replicas_assignments, "replicas_assignments", members),
             "configs" => once(&mut self.configs, "configs", members),
             "validate_only" => once(&mut self.validate_only, "validate_only", members),
-            _ => self.unrecognized.skip(name, members),
-        }
-    }
-}
-
-/// The brokers that a partition is to be on.
-#[derive(Debug, Default)]
-struct Assignment {
-    partition_id: Option<Option<i64>>,
-    broker_ids: Option<Option<Vec<i64>>>,
-    unrecognized: Unrecognized,
-}
-
-impl<'de> Members<'de> for Assignment {
-    const EXPECTED: &'static str = "an object with `partition_id` and `broker_ids`";
-
-    fn member<A: MapAccess<'de>>(&mut self, name: &str, members: &mut A) -> Result<(), A::Error> {
-        match name {
-            "partition_id" => once(&mut self.partition_id, "partition_id", members),
-            "broker_ids" => once(&mut self.broker_ids, "broker_ids", members),
             _ => self.unrecognized.skip(name, members),
         }
     }
@@ -93,7 +74,7 @@ impl CreateTopic {
                         "Both replicas_assignments and partitions_count or replication_factor were set.".to_owned(),
                     ));
                 }
-                (check_assignments(assignments)?, 0)
+                (assignments.check()?, 0)
             }
             None => (partitions(counts.0, settings)?, check_replication(counts.1)?),
         };
@@ -131,29 +112,5 @@ fn check_replication(factor: Option<i64>) -> Result<u32, V3Error> {
         Some(factor) => Err(V3Error::Kafka(format!(
             "Unable to replicate the partition {factor} time(s): The target replication factor of {factor} cannot be reached because only 1 broker(s) are registered."
         ))),
-    }
-}
-
-/// The number of partitions, where each of them is on the one broker there is.
-fn check_assignments(assignments: Vec<Object<Assignment>>) -> Result<u32, V3Error> {
-    let mut numbers = Vec::with_capacity(assignments.len());
-    for Object(assignment) in assignments {
-        assignment.unrecognized.check()?;
-        let partition = assignment.partition_id.flatten().ok_or_else(|| body::missing("partition_id"))?;
-        let brokers = assignment.broker_ids.flatten().ok_or_else(|| body::missing("broker_ids"))?;
-        if brokers != [1] {
-            return Err(V3Error::Kafka(format!(
-                "Invalid replica assignment: partition {partition} is assigned to brokers {brokers:?}; there is only broker 1."
-            )));
-        }
-        numbers.push(partition);
-    }
-    numbers.sort_unstable();
-    if numbers.iter().enumerate().any(|(index, number)| usize::try_from(*number) != Ok(index)) {
-        return Err(V3Error::Kafka("partitions should be a consecutive 0-based integer sequence.".to_owned()));
-    }
-    match u32::try_from(numbers.len()) {
-        Ok(count @ 1..=TopicConfig::MAX_PARTITIONS) => Ok(count),
-        _ => Err(V3Error::Kafka(format!("A topic has {} partitions at most.", TopicConfig::MAX_PARTITIONS))),
     }
 }

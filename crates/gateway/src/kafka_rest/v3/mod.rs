@@ -12,6 +12,7 @@ mod links;
 mod openapi;
 mod partitions;
 mod produce;
+mod replica_assignments;
 mod resource;
 mod topic_configs;
 mod topics;
@@ -92,6 +93,7 @@ async fn read(dialect: &KafkaRest, call: &Call, links: &Links, resource: InClust
         R::Topic(topic) => ok(&topics::get(call, links, topic).await?),
         R::AllTopicsConfigs => ok(&topic_configs::list_all(call, links).await?),
         R::TopicConfigs(topic) => ok(&topic_configs::list(call, links, topic).await?),
+        R::DefaultTopicConfigs(topic) => ok(&topic_configs::list_defaults(call, links, topic).await?),
         R::TopicConfig(topic, name) => ok(&topic_configs::get(call, links, topic, name).await?),
         R::AllReassignments => ok(&partitions::reassignments(call, links, None).await?),
         R::TopicReassignments(topic) => ok(&partitions::reassignments(call, links, Some(topic)).await?),

@@ -86,6 +86,7 @@ pub(super) async fn grow(
     let request: Grow = body::parse(bytes)?;
     request.unrecognized.check()?;
     let wanted = request.partitions_count.flatten().ok_or_else(|| body::missing("partitions_count"))?;
+    let _administration = call.backend.administration.lock().await;
     let topic = administered_topic(call, topic).await?;
     check_growth(&topic, wanted)?;
     let partitions = u32::try_from(wanted).unwrap_or(u32::MAX);

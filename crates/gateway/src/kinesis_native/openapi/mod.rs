@@ -17,6 +17,8 @@ use crate::kinesis::schema::{name, stream_arn};
 const TARGET: &str = "X-Amz-Target";
 const ERROR: &str = "KinesisError";
 const PLAIN_JSON_ERROR: &str = "KinesisPlainJsonError";
+const STREAM_NAME: &str = "KinesisStreamName";
+const STREAM_ARN: &str = "KinesisStreamArn";
 const CBOR: &str = "KinesisCbor";
 /// Replies in XML have no content type.
 const NO_TYPE: &str = "*/*";
@@ -32,6 +34,8 @@ pub(crate) fn api() -> Api {
         tags::operations(),
     ];
     let mut schemas = vec![
+        (STREAM_NAME, nullable(name())),
+        (STREAM_ARN, nullable(stream_arn())),
         (ERROR, any_of(["message?", "Message"].map(|message| object([("__type", text()), (message, text())])))),
         (PLAIN_JSON_ERROR, object([("Output", object([("__type", text())])), ("Version", text())])),
         (
@@ -56,7 +60,7 @@ fn unknown_operation() -> Operation {
     let operation = Operation::new("POST", "/", "kinesisUnknownOperation", "What names no operation is refused")
         .with(Parameter::header(TARGET, text()))
         .optional_body(content(open_object([])));
-    refusals(operation).reply(403, "Neither the target nor the content type is known", [(NO_TYPE, text())])
+    refusals(operation)
 }
 
 /// An operation without a result.
@@ -86,6 +90,8 @@ fn refusals(operation: Operation) -> Operation {
         .reply_header("Retry-After", count())
         .reply(404, "The content type is not taken", [(NO_TYPE, text()), plain_json()])
         .reply_header("x-amzn-ErrorType", text())
+        .reply(403, "Neither the target nor the content type is known", [(NO_TYPE, text())])
+        .reply_header("x-amzn-ErrorType", text())
         .reply(413, "The body is too large", content(named(ERROR)))
         .reply_header("x-amzn-ErrorType", text())
         .reply(500, "What is kept of the stream cannot be read", content(named(ERROR)))
@@ -107,8 +113,8 @@ fn request<const N: usize>(members: [(&str, Schema); N]) -> Schema {
 /// A request for a stream, which is given by its name or by its ARN.
 fn on_stream<const N: usize>(members: [(&str, Schema); N]) -> Schema {
     let mut schema = request(members);
-    schema["properties"]["StreamName"] = nullable(name());
-    schema["properties"]["StreamARN"] = nullable(stream_arn());
+    schema["properties"]["StreamName"] = named(STREAM_NAME);
+    schema["properties"]["StreamARN"] = named(STREAM_ARN);
     with_any(schema, &[&["StreamName"], &["StreamARN"]])
 }
 

@@ -1,6 +1,6 @@
-//! Tags of streams and consumers.
+//! Tags of streams and consumers, policies of streams.
 
-use pinflow_openapi::schema::{array, array_of, boolean, integer, object};
+use pinflow_openapi::schema::{array, array_of, boolean, integer, object, text};
 use pinflow_openapi::{Operation, Schema};
 
 use super::{command, on_stream, query, request};
@@ -32,6 +32,18 @@ pub(super) fn operations() -> Vec<Operation> {
             request([("ResourceARN", resource_arn())]),
             object([("Tags", list())]),
         ),
+        command(
+            "PutResourcePolicy",
+            "Keep a policy with a stream; it is shown, and decides nothing",
+            request([("ResourceARN", resource_arn()), ("Policy", text())]),
+        ),
+        query(
+            "GetResourcePolicy",
+            "The policy that is kept with a stream",
+            request([("ResourceARN", resource_arn())]),
+            object([("Policy", text())]),
+        ),
+        command("DeleteResourcePolicy", "Forget the policy of a stream", request([("ResourceARN", resource_arn())])),
     ]
 }
 

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::dialect::Call;
-use crate::kafka_rest::consumer_groups::{Consumer, PollLimits, PolledRecord};
+use crate::kafka_rest::consumer_groups::{Consumer, PollLimits, Polled, PolledRecord};
 use crate::kafka_rest::error::KafkaRestError;
 use crate::kafka_rest::json_reply;
 use crate::kafka_rest::media_type::{self, EmbeddedFormat, RecordsRefusal};
@@ -53,11 +53,11 @@ pub(super) async fn read(consumer: &Consumer<'_>, call: &Call) -> Result<Respons
         max_bytes: max_bytes.map_or(largest, |bytes| largest.min(usize::try_from(bytes).unwrap_or(usize::MAX))),
     };
     Ok(if settings.format == EmbeddedFormat::Json {
-        let records = consumer.poll(limits, readable_as_json).await?;
-        json_reply(reply_type, &replies(&records, as_json))
+        let Polled { records, memory } = consumer.poll(limits, readable_as_json).await?;
+        memory.held_by(json_reply(reply_type, &replies(&records, as_json)))
     } else {
-        let records = consumer.poll(limits, |_| Ok(())).await?;
-        json_reply(reply_type, &replies(&records, |bytes| Some(BASE64.encode(bytes))))
+        let Polled { records, memory } = consumer.poll(limits, |_| Ok(())).await?;
+        memory.held_by(json_reply(reply_type, &replies(&records, |bytes| Some(BASE64.encode(bytes)))))
     })
 }
 

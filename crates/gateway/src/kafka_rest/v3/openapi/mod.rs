@@ -16,12 +16,16 @@ use crate::kafka_rest::openapi::{errors_typed, partition, topic};
 type Named = (&'static str, Schema);
 
 const LINK: &str = "KafkaLink";
+const LIST_METADATA: &str = "KafkaListMetadata";
 const METADATA: &str = "KafkaResourceMetadata";
 
 /// Version 3.
 pub(in crate::kafka_rest) fn api() -> Api {
-    let own =
-        vec![(LINK, object([("related", text())])), (METADATA, object([("self", text()), ("resource_name", text())]))];
+    let own = vec![
+        (LINK, object([("related", text())])),
+        (LIST_METADATA, object([("self", text()), ("next", constant(()))])),
+        (METADATA, object([("self", text()), ("resource_name", text())])),
+    ];
     Api {
         tag: "Kafka REST v3",
         description: "Version 3 of the Confluent REST Proxy's API",
@@ -93,8 +97,7 @@ fn list(kind: &str) -> Schema {
 }
 
 fn list_of(kind: &str, data: Schema) -> Schema {
-    let metadata = object([("self", text()), ("next", constant(()))]);
-    object([("kind", constant(format!("{kind}List"))), ("metadata", metadata), ("data", data)])
+    object([("kind", constant(format!("{kind}List"))), ("metadata", named(LIST_METADATA)), ("data", data)])
 }
 
 /// A link to another resource.

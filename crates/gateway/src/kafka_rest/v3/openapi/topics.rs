@@ -2,7 +2,7 @@
 
 use pinflow_log::TopicConfig;
 use pinflow_openapi::schema::{
-    any, any_of, array, array_of, boolean, constant, count, integer, named, nullable, object, one_of_texts, text,
+    any, any_of, array, array_of, boolean, constant, count, integer, map, named, nullable, object, one_of_texts, text,
 };
 use pinflow_openapi::{Operation, Parameter, Schema};
 
@@ -64,6 +64,15 @@ fn of_configs() -> Vec<Operation> {
             "listKafkaTopicConfigs",
             "The configurations of a topic",
             list("KafkaTopicConfig"),
+        ),
+        refused(
+            get(
+                "/topics/{topic_name}/default-configs",
+                "listKafkaDefaultTopicConfigs",
+                "The configurations that a topic would have if it were made now",
+                list("KafkaTopicConfig"),
+            ),
+            &[400, 404, 422],
         ),
         get(CONFIG, "getKafkaTopicConfig", "A configuration of a topic", named("KafkaTopicConfig")),
         with_body(put, object([("value", text())])),
@@ -137,7 +146,7 @@ fn create_request() -> Schema {
         ("topic_name", topic()),
         ("partitions_count?", nullable(any_of([constant(-1), integer(1, most_partitions())]))),
         ("replication_factor?", nullable(any_of([constant(-1), constant(1)]))),
-        ("replicas_assignments?", nullable(array(assignment))),
+        ("replicas_assignments?", nullable(any_of([array(assignment), map(array_of(constant(1), 1, 1))]))),
         ("configs?", nullable(array(object([("name", text()), ("value", text())])))),
         ("validate_only?", nullable(boolean())),
     ])

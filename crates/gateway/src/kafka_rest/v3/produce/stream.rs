@@ -3,7 +3,8 @@
 //! Reading and writing are interleaved: a client may keep the request open and read the replies to what it has sent. While
 //! the log stores some records, the next ones are read; they are appended together once it is done, so that a fast client
 //! shares an fsync among many records and their order is kept. What a stream holds is bounded: a record that is not complete,
-//! the records that are being stored, and as many that wait. A client that does not read its replies is not read from.
+//! the records that are being stored, and as many that wait. A client that does not read its replies is not read from. A client may
+//! pause between records for long, within one it may not.
 //!
 //! Everything is driven by the reply's body: when the client has gone, the server drops that, and with it all that waits.
 
@@ -21,7 +22,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{StreamExt, stream};
 use serde_json::value::RawValue;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::failure::RecordFailure;
 use super::record::{ProduceRecord, RecordMembers};
@@ -85,6 +86,7 @@ pub(in crate::kafka_rest::v3) async fn produce(
         waiting_bytes: 0,
         stored: None,
         time_limit: Box::pin(tokio::time::sleep(settings.max_stream_duration)),
+        owed_since: Instant::now(),
         phase: Phase::Reading,
     };
     let replies = stream::unfold(records, async |mut records| {
@@ -159,6 +161,8 @@ struct Records {
     /// The outcomes of those that are being stored.
     stored: Option<BoxFuture<'static, Vec<Outcome>>>,
     time_limit: Pin<Box<Sleep>>,
+    /// Since when the client owes what comes next: the rest of a record, or the next one.
+    owed_since: Instant,
     phase: Phase,
 }
 
@@ -176,16 +180,21 @@ impl Records {
                 return None;
             }
             let has_room = self.has_room();
+            let patience = self.patience();
             tokio::select! {
                 biased;
                 outcomes = outcomes(&mut self.stored) => {
                     self.stored = None;
+                    self.owed_since = Instant::now();
                     return Some(self.replies(&outcomes));
                 }
                 () = &mut self.time_limit, if reading => self.cut_off(RecordFailure::open_for_too_long()),
+                () = sleep_until(patience), if reading && has_room => {
+                    self.cut_off(RecordFailure::open_for_too_long());
+                }
                 chunk = self.input.next(), if reading && has_room => match chunk {
                     Some(Ok(chunk)) => match self.share.take(chunk.len()) {
-                        Ok(()) => self.splitter.push(&chunk),
+                        Ok(()) => self.push(&chunk),
                         Err(_) => self.cut_off(RecordFailure::overloaded()),
                     },
                     Some(Err(broken)) => self.break_off(broken.into()),
@@ -193,6 +202,20 @@ impl Records {
                 },
             }
         }
+    }
+
+    /// Until when the client has time for what it owes.
+    fn patience(&self) -> Instant {
+        let settings = &self.producer.backend.settings;
+        let time = if self.splitter.has_begun() { settings.stream_record_time } else { settings.stream_idle_time };
+        self.owed_since.checked_add(time).unwrap_or_else(|| self.time_limit.deadline())
+    }
+
+    fn push(&mut self, chunk: &[u8]) {
+        if !self.splitter.has_begun() {
+            self.owed_since = Instant::now();
+        }
+        self.splitter.push(chunk);
     }
 
     fn has_room(&self) -> bool {
@@ -203,6 +226,7 @@ impl Records {
     fn take_pieces(&mut self) {
         while self.phase == Phase::Reading && self.has_room() {
             let Some(piece) = self.splitter.next() else { return };
+            self.owed_since = Instant::now();
             self.take(piece);
         }
     }

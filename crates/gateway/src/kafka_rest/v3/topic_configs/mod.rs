@@ -7,10 +7,12 @@ mod values;
 pub(super) use request::{Config, alter_request, put_request};
 pub(super) use values::{ConfigChange, change, new_topic};
 
+use pinflow_access::Right;
 use pinflow_event::TopicName;
+use pinflow_log::LogError;
 use serde::Serialize;
 
-use super::access::{administered_topic, visible_topic, visible_topics};
+use super::access::{administered_topic, require, visible_topic, visible_topics};
 use super::clusters::check_broker;
 use super::error::V3Error;
 use super::links::{BROKER, Links, List, Resource};
@@ -59,6 +61,27 @@ pub(super) async fn list(call: &Call, links: &Links, topic: &str) -> Result<List
     let values = values::all(&topic.config, &call.backend.settings);
     let data = values.into_iter().map(|value| of_topic(links, &topic.name, value)).collect();
     Ok(links.list("KafkaTopicConfigList", &["topics", topic.name.as_str(), "configs"], data))
+}
+
+/// `GET .../topics/{topic}/default-configs`: what a topic of that name would have if it were made now.
+///
+/// # Errors
+/// As [`require`]; that the topic is there, or cannot be.
+pub(super) async fn list_defaults(
+    call: &Call,
+    links: &Links,
+    topic: &str,
+) -> Result<List<Resource<ConfigData>>, V3Error> {
+    let topic = TopicName::new(topic).map_err(|_| V3Error::Payload("Invalid topic name."))?;
+    require(call, Right::Administer, &topic)?;
+    match call.backend.log.topic(&topic).await {
+        Err(LogError::UnknownTopic(_)) => {}
+        Ok(_) => return Err(LogError::TopicExists(topic).into()),
+        Err(failure) => return Err(failure.into()),
+    }
+    let values = values::defaults(&call.backend.settings);
+    let data = values.into_iter().map(|value| of_topic(links, &topic, value)).collect();
+    Ok(links.list("KafkaTopicConfigList", &["topics", topic.as_str(), "default-configs"], data))
 }
 
 /// `GET .../topics/-/configs`: those of all topics that the caller sees.
