@@ -202,6 +202,10 @@ impl StreamLane {
     async fn wait(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
         let topic = self.intake.topic.clone();
         let positions = self.positions(BTreeMap::new()).await?;
+        if self.is_at_the_end(&positions).await? {
+            // Also after a commit that was reported as failed and is in the table.
+            self.writer.status().update(|status| (status.trouble, status.in_hand) = (None, None));
+        }
         tokio::select! {
             () = drain.cancelled() => Ok(()),
             arrived = self.wait_for_records(positions, 1) => arrived,
@@ -216,6 +220,16 @@ impl StreamLane {
         let by_bytes = self.intake.bytes.checked_div(self.record_bytes).unwrap_or(usize::MAX);
         let share = self.intake.records.min(by_bytes) / positions.len().max(1);
         self.wait_for_records(positions, share.max(1) as u64).await
+    }
+
+    async fn is_at_the_end(&self, positions: &BTreeMap<Partition, Offset>) -> Result<bool, LaneError> {
+        for (partition, position) in positions {
+            let at = TopicPartition::new(self.intake.topic.clone(), *partition);
+            if self.intake.log.bounds(&at).await?.end > *position {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Returns when one of the partitions has so many records behind its position.

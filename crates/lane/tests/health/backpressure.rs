@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use pinflow_event::{Clock, Offset, Partition, TopicPartition};
+use pinflow_log::EventLog;
 use tokio_util::sync::CancellationToken;
 
 use crate::counting_log::CountingLog;
@@ -14,7 +15,7 @@ use crate::world::{AT_ONCE, World, at, topic, until};
 async fn a_lane_that_cannot_keep_up_holds_two_batches_and_the_log_keeps_the_rest() {
     let mut world = World::new().await;
     let log = Arc::new(CountingLog { log: Arc::clone(&world.log), read: AtomicUsize::new(0) });
-    world.log = Arc::clone(&log) as Arc<_>;
+    world.log = Arc::clone(&log) as Arc<dyn EventLog>;
     let (lane, status) = world.lane(AT_ONCE).await;
     world.store.halted.send_replace(true);
     let (drain, stop) = (CancellationToken::new(), CancellationToken::new());

@@ -48,7 +48,8 @@ async fn size(world: &World) -> Size {
 
 async fn trickle(world: &World, lane: &mut StreamLane, seconds: std::ops::Range<u64>) {
     for second in seconds {
-        world.append(&[&format!(r#"{{"id":{second},"note":"n{second}"}}"#)]).await;
+        let event = format!(r#"{{"id":{second},"note":"n{second}"}}"#);
+        world.append(&[event.as_str()]).await;
         world.clock.advance(Duration::from_secs(1));
         lane.catch_up().await.unwrap();
     }

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
@@ -46,7 +45,7 @@ fn step_of(location: &Path, payload: &PutPayload) -> Option<&'static str> {
 /// Whether a commit exchanges files for others with the same rows.
 fn is_merge(commit: &PutPayload) -> bool {
     const MARK: &[u8] = br#""operation":"OPTIMIZE""#;
-    let commit: Vec<u8> = commit.iter().flat_map(Bytes::iter).copied().collect();
+    let commit: Vec<u8> = commit.iter().flat_map(|part| part.iter()).copied().collect();
     commit.windows(MARK.len()).any(|part| part == MARK)
 }
 
