@@ -95,7 +95,7 @@ impl FaultyStore {
             return stream::once(async { Err(error) }).boxed();
         }
         let listed = Arc::clone(&self.listed);
-        list().inspect(move |_| drop(listed.fetch_add(1, Ordering::SeqCst))).boxed()
+        list().inspect(move |_| _ = listed.fetch_add(1, Ordering::SeqCst)).boxed()
     }
 }
 
