@@ -1,4 +1,4 @@
-// For each stream the charts that people know from a structured stream: rates, batch duration, distinct keys.
+// For each stream the charts that people know from a structured stream: rates, batch duration, freshness, distinct keys.
 
 import { LineChart } from "./chart/line.js";
 import { timeTicks } from "./chart/axis.js";
@@ -8,7 +8,7 @@ import { clockTime, count, duration, longDuration, minuteTime, rate, short } fro
 const HISTORY_MS = 5 * 60 * 1000;
 const SHORTEST_MS = 60 * 1000;
 
-const FIELDS = ["input_rows_per_second", "processed_rows_per_second", "last_batch_ms", "average_batch_ms", "distinct_keys"];
+const FIELDS = ["input_rows_per_second", "processed_rows_per_second", "last_batch_ms", "average_batch_ms", "freshness_p50_ms", "freshness_p99_ms", "distinct_keys"];
 
 const NO_BATCH = "no micro-batch yet";
 
@@ -35,6 +35,10 @@ class StreamPanel {
       {
         chart: new LineChart({ title: "Batch duration", names: ["latest", "average"], formatValue: duration, formatX, none: NO_BATCH }),
         fields: ["last_batch_ms", "average_batch_ms"],
+      },
+      {
+        chart: new LineChart({ title: "Event to table", names: ["p50", "p99"], formatValue: duration, formatX, none: NO_BATCH }),
+        fields: ["freshness_p50_ms", "freshness_p99_ms"],
       },
       { chart: new LineChart({ title: "Distinct keys", names: ["keys"], formatValue: count, formatAxis: short, formatX, none: "this stream has no key" }), fields: ["distinct_keys"] },
     ];

@@ -28,6 +28,8 @@ struct StreamSeries {
     processed_rows_per_second: Vec<Option<f64>>,
     last_batch_ms: Vec<Option<u64>>,
     average_batch_ms: Vec<Option<f64>>,
+    freshness_p50_ms: Vec<Option<u64>>,
+    freshness_p99_ms: Vec<Option<u64>>,
     distinct_keys: Vec<Option<u64>>,
 }
 
@@ -72,6 +74,8 @@ impl StreamSeries {
         self.processed_rows_per_second.push(flow.and_then(|f| f.processed_rows_per_second));
         self.last_batch_ms.push(flow.and_then(|f| f.last_batch_ms));
         self.average_batch_ms.push(flow.and_then(|f| f.average_batch_ms));
+        self.freshness_p50_ms.push(flow.and_then(|f| f.freshness_p50_ms));
+        self.freshness_p99_ms.push(flow.and_then(|f| f.freshness_p99_ms));
         self.distinct_keys.push(flow.and_then(|f| f.distinct_keys));
     }
 }

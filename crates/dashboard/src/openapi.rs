@@ -177,6 +177,8 @@ fn snapshot() -> Schema {
         ("last_batch_ms", nullable(count())),
         ("average_batch_ms", rate()),
         ("rows_per_batch", rate()),
+        ("freshness_p50_ms", nullable(count())),
+        ("freshness_p99_ms", nullable(count())),
         ("distinct_keys", nullable(count())),
         ("lag_records", count()),
         ("lag_seconds", rate()),

@@ -76,6 +76,8 @@ impl Sampler {
             last_batch_ms: progress.last_batch_ms,
             average_batch_ms: ratio(minute_ms, minute_batches),
             rows_per_batch: ratio(minute_rows, minute_batches),
+            freshness_p50_ms: progress.freshness_p50_ms,
+            freshness_p99_ms: progress.freshness_p99_ms,
             distinct_keys: progress.distinct_keys,
             lag_records: progress.lag_records,
             lag_seconds: progress.lag_ms.and_then(|ms| ratio(ms, 1_000)),
@@ -105,6 +107,8 @@ mod tests {
                 batches,
                 batch_ms,
                 last_batch_ms: Some(7),
+                freshness_p50_ms: Some(30),
+                freshness_p99_ms: Some(90),
                 lag_ms: Some(2_340),
                 ..StreamProgress::default()
             }],
@@ -117,6 +121,7 @@ mod tests {
         let snapshot = Sampler::default().sample(0, progress(500, 400, 4, 100));
         let flow = &snapshot.streams[0];
         assert_eq!((flow.batches, flow.last_batch_ms, flow.lag_seconds), (4, Some(7), Some(2.3)));
+        assert_eq!((flow.freshness_p50_ms, flow.freshness_p99_ms), (Some(30), Some(90)));
         assert_eq!(flow.input_rows_per_second, None);
         assert_eq!(flow.processed_rows_per_second, None);
         assert_eq!(flow.average_batch_ms, None);

@@ -75,6 +75,10 @@ pub struct StreamFlow {
     pub average_batch_ms: Option<f64>,
     /// Records in the average micro-batch of the last minute.
     pub rows_per_batch: Option<f64>,
+    /// How long half of the records of the latest micro-batch waited, at most, from their arrival to its commit.
+    pub freshness_p50_ms: Option<u64>,
+    /// How long 99 of 100 of them waited at most.
+    pub freshness_p99_ms: Option<u64>,
     /// Distinct keys in the table.
     pub distinct_keys: Option<u64>,
     /// Records that wait.

@@ -150,6 +150,10 @@ pub struct StreamProgress {
     pub batch_ms: u64,
     /// How long the latest micro-batch took; `None` before the first.
     pub last_batch_ms: Option<u64>,
+    /// How long half of the records of the latest micro-batch waited, at most, from their arrival to its commit.
+    pub freshness_p50_ms: Option<u64>,
+    /// How long 99 of 100 of them waited at most.
+    pub freshness_p99_ms: Option<u64>,
     /// Distinct keys in the table; `None` for a stream without a key.
     pub distinct_keys: Option<u64>,
     /// Records that wait.

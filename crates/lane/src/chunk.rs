@@ -71,12 +71,13 @@ impl Chunk {
         }
     }
 
-    /// When the first record arrived, where that is known.
-    pub(crate) fn first_arrival(&self) -> Option<Timestamp> {
-        match &self.records {
-            Records::Logged(records) => records.first().map(|record| record.arrived),
-            Records::Archived(_) => None,
-        }
+    /// When the records arrived, where that is known.
+    pub(crate) fn arrivals(&self) -> impl Iterator<Item = Timestamp> {
+        let logged = match &self.records {
+            Records::Logged(records) => &records[..],
+            Records::Archived(_) => &[],
+        };
+        logged.iter().map(|record| record.arrived)
     }
 
     /// Adds the events to a list.

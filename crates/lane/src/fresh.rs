@@ -73,7 +73,7 @@ impl FreshTail {
             return Ok(FreshRows::Moved);
         }
         let prepared = self.intake.clone().prepare(positions.clone()).await?;
-        if prepared.full {
+        if prepared.behind > 0 {
             return Ok(FreshRows::TooFar { records: self.waiting(&positions).await? });
         }
         let (tail, rows) = (self.clone(), prepared.cleaned.rows);
@@ -82,14 +82,15 @@ impl FreshTail {
             if !committed.is_at(&positions) {
                 return Ok(FreshRows::Moved);
             }
-            Ok(FreshRows::Rows(match (&committed.keys, tail.intake.cleaning.key_column()) {
+            Ok(match (&committed.keys, tail.intake.cleaning.key_column()) {
+                (_, None) => FreshRows::Rows(rows),
                 (Some(keys), Some(column)) => {
-                    keys.distinct(&rows, column, &mut NewKeys::default())
-                        .map_err(|error| tail.intake.cleaning.key_error(&error))?
-                        .rows
+                    let distinct = keys.distinct(&rows, column, &mut NewKeys::default());
+                    FreshRows::Rows(distinct.map_err(|error| tail.intake.cleaning.key_error(&error))?.rows)
                 }
-                _ => rows,
-            }))
+                // The lane reads the keys anew, after a commit whose outcome it did not learn.
+                (None, Some(_)) => FreshRows::Moved,
+            })
         };
         tokio::task::spawn_blocking(work).await.expect("looking keys up does not panic")
     }

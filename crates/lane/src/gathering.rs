@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use pinflow_clean::NewKeys;
-use pinflow_event::{Offset, Partition, Timestamp};
+use pinflow_event::{Offset, Partition};
 use pinflow_table::{DeadLetter, TableFiles};
 use tokio::time::Instant;
 
 use crate::chunk::Chunk;
+use crate::freshness::Arrivals;
 
 /// Batches of one commit.
 #[derive(Debug)]
@@ -23,8 +24,7 @@ pub(crate) struct Gathering {
     pub duplicates: u64,
     pub filtered: u64,
     pub nulled: u64,
-    /// When the first record of all arrived, where that is known.
-    pub oldest: Option<Timestamp>,
+    pub arrivals: Arrivals,
     /// When the first record was in hand.
     pub began: Instant,
 }
@@ -41,7 +41,7 @@ impl Gathering {
             duplicates: 0,
             filtered: 0,
             nulled: 0,
-            oldest: None,
+            arrivals: Arrivals::default(),
             began,
         }
     }
@@ -51,7 +51,7 @@ impl Gathering {
         for chunk in chunks {
             self.ranges.entry(chunk.partition).or_insert((chunk.from, chunk.from)).1 = chunk.next;
             self.records += chunk.len() as u64;
-            self.oldest = self.oldest.into_iter().chain(chunk.first_arrival()).min();
+            self.arrivals.add(chunk);
         }
     }
 }

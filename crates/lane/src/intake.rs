@@ -33,8 +33,8 @@ pub(crate) struct Prepared {
     pub cleaned: CleanBatch,
     /// When reading began.
     pub began: Instant,
-    /// There was more than the batch may take.
-    pub full: bool,
+    /// Records that the log held behind those that were read: the batch may not take more.
+    pub behind: u64,
 }
 
 impl Intake {
@@ -44,13 +44,13 @@ impl Intake {
         // An equal share each: a partition with a backlog must not hold up the others.
         let share = ReadLimit { records: (self.records / from.len()).max(1), bytes: self.bytes / from.len() };
         let mut chunks = Vec::new();
-        let mut full = false;
+        let mut behind = 0;
         for (partition, from) in from {
             let at = TopicPartition::new(self.topic.clone(), partition);
             let records = self.log.read(&at, from, share).await?;
             let Some(last) = records.last() else { continue };
             let next = last.offset.plus(1);
-            full |= next < self.log.bounds(&at).await?.end;
+            behind += self.log.bounds(&at).await?.end.since(next);
             let record = |record: pinflow_event::Record| LoggedRecord {
                 offset: record.offset,
                 arrived: record.timestamp,
@@ -61,7 +61,7 @@ impl Intake {
         }
         let chunks = Arc::new(chunks);
         let cleaned = self.cleaning.clean(&chunks).await?;
-        Ok(Prepared { chunks, cleaned, began, full })
+        Ok(Prepared { chunks, cleaned, began, behind })
     }
 }
 

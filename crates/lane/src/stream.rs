@@ -11,19 +11,21 @@ use pinflow_log::{EventLog, LogError};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::chunk::Chunk;
 use crate::error::LaneError;
 use crate::fresh::FreshTail;
 use crate::intake::{AbortOnDrop, Intake, Prepared};
 use crate::writer::LaneWriter;
 
-/// When a micro-batch begins, and how much it takes.
+/// When a micro-batch begins, and how much it takes: it begins once there is something and the interval is over, or as soon as
+/// there is as much as it takes.
 #[derive(Clone, Copy, Debug)]
 pub struct Trigger {
-    /// The least time from the beginning of one batch to that of the next. 0: as soon as there is something.
+    /// From the beginning of one batch to that of the next, unless there is enough before. 0: as soon as there is something.
     pub interval: Duration,
-    /// Records of a batch at most.
+    /// Records of a batch at most, shared by the topic's partitions.
     pub records: usize,
-    /// Bytes of a batch at most.
+    /// Bytes of a batch at most, shared by the topic's partitions.
     pub bytes: usize,
 }
 
@@ -33,8 +35,6 @@ impl Default for Trigger {
     }
 }
 
-/// How often a lane that waits looks for partitions that were added to its topic.
-const DISCOVER_INTERVAL: Duration = Duration::from_millis(500);
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 /// The longest pause between two tries.
@@ -52,6 +52,8 @@ pub struct StreamLane {
     joined: u32,
     /// When the last batch began.
     last_began: Option<Instant>,
+    /// Bytes of a record in the last batch, on average; 0 before the first.
+    record_bytes: usize,
     /// The batch after the one that is being written.
     ahead: Option<AbortOnDrop<Result<Prepared, LaneError>>>,
 }
@@ -69,7 +71,7 @@ impl StreamLane {
             records: trigger.records,
             bytes: trigger.bytes,
         };
-        let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, ahead: None };
+        let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, record_bytes: 0, ahead: None };
         lane.partitions().await?;
         Ok(lane)
     }
@@ -133,7 +135,14 @@ impl StreamLane {
             return Ok(if drain.is_cancelled() { Step::Drained } else { Step::Committed });
         }
         self.last_began = Some(prepared.began);
-        if prepared.full {
+        let size = |of: fn(&Chunk) -> usize| prepared.chunks.iter().map(of).sum::<usize>();
+        self.record_bytes = size(Chunk::bytes) / size(Chunk::len).max(1);
+        let oldest = prepared.chunks.iter().flat_map(Chunk::arrivals).min();
+        self.writer.status().update(|status| {
+            status.in_hand = oldest;
+            status.behind = prepared.behind;
+        });
+        if prepared.behind > 0 {
             let next = prepared.chunks.iter().map(|chunk| (chunk.partition, chunk.next)).collect();
             self.ahead = Some(AbortOnDrop::spawn(self.intake.clone().prepare(self.positions(next).await?)));
         }
@@ -163,9 +172,12 @@ impl StreamLane {
             self.wait(drain).await?;
             // Others may be on their way: one commit for all of them is cheaper than one for each.
             let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
-            tokio::select! {
-                () = drain.cancelled() => {}
-                () = tokio::time::sleep_until(due) => {}
+            if due > Instant::now() {
+                tokio::select! {
+                    () = drain.cancelled() => {}
+                    () = tokio::time::sleep_until(due) => {}
+                    full = self.wait_until_full() => full?,
+                }
             }
         }
         let from = self.positions(BTreeMap::new()).await?;
@@ -189,26 +201,44 @@ impl StreamLane {
     /// Returns when a partition has something new, when partitions were added, or when the lane drains.
     async fn wait(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
         let topic = self.intake.topic.clone();
-        let places: Vec<(TopicPartition, Offset)> = self
-            .positions(BTreeMap::new())
-            .await?
-            .into_iter()
-            .map(|(partition, position)| (TopicPartition::new(topic.clone(), partition), position))
-            .collect();
-        let arrivals = places.iter().map(|(at, position)| self.intake.log.wait_beyond(at, *position).boxed());
+        let positions = self.positions(BTreeMap::new()).await?;
+        if self.is_at_the_end(&positions).await? {
+            // Also after a commit that was reported as failed and is in the table.
+            self.writer.status().update(|status| (status.trouble, status.in_hand) = (None, None));
+        }
         tokio::select! {
             () = drain.cancelled() => Ok(()),
-            (arrival, _, _) = select_all(arrivals) => Ok(arrival?),
-            added = self.wait_for_partitions() => added,
+            arrived = self.wait_for_records(positions, 1) => arrived,
+            // The log keeps their records for the lane meanwhile.
+            added = self.intake.log.wait_for_partitions(&topic, self.joined) => Ok(added?),
         }
     }
 
-    /// Returns when the topic has partitions that the lane does not read yet. The log keeps their records for the lane meanwhile.
-    async fn wait_for_partitions(&self) -> Result<(), LaneError> {
-        while self.intake.log.topic(&self.intake.topic).await?.config.partitions <= self.joined {
-            tokio::time::sleep(DISCOVER_INTERVAL).await;
+    /// Returns when a partition has as much as its share of a batch: the batch would not get larger by waiting.
+    async fn wait_until_full(&mut self) -> Result<(), LaneError> {
+        let positions = self.positions(BTreeMap::new()).await?;
+        let by_bytes = self.intake.bytes.checked_div(self.record_bytes).unwrap_or(usize::MAX);
+        let share = self.intake.records.min(by_bytes) / positions.len().max(1);
+        self.wait_for_records(positions, share.max(1) as u64).await
+    }
+
+    async fn is_at_the_end(&self, positions: &BTreeMap<Partition, Offset>) -> Result<bool, LaneError> {
+        for (partition, position) in positions {
+            let at = TopicPartition::new(self.intake.topic.clone(), *partition);
+            if self.intake.log.bounds(&at).await?.end > *position {
+                return Ok(false);
+            }
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Returns when one of the partitions has so many records behind its position.
+    async fn wait_for_records(&self, positions: BTreeMap<Partition, Offset>, records: u64) -> Result<(), LaneError> {
+        let arrivals = positions.into_iter().map(|(partition, position)| {
+            let at = TopicPartition::new(self.intake.topic.clone(), partition);
+            async move { self.intake.log.wait_beyond(&at, position.plus(records - 1)).await }.boxed()
+        });
+        Ok(select_all(arrivals).await.0?)
     }
 
     /// The topic's partitions as they are now; those that are new are joined.

@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Duration;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -248,27 +247,26 @@ impl LaneWriter {
         self.in_doubt = true;
         self.commit_dead(&gathering.letters).await?;
         let commit = self.commit_of(&gathering).await?;
-        let Gathering { files, letters, ranges, records, rows, duplicates, filtered, oldest, began, new_keys, .. } =
-            gathering;
+        let Gathering {
+            files, letters, ranges, records, rows, duplicates, filtered, arrivals, began, new_keys, ..
+        } = gathering;
         self.table.commit_files(files.finish().await?, &commit).await?;
         self.accept(&ranges, new_keys);
         self.in_doubt = false;
-        let now = self.parts.clock.now();
-        let duration: Duration = began.elapsed();
-        let distinct_keys = self.key_count();
-        self.status.update(|status| {
-            status.position.extend(ranges.iter().map(|(partition, (_, next))| (*partition, *next)));
-            status.rows += rows;
-            status.duplicates += duplicates;
-            status.filtered += filtered;
-            status.dead += letters.len() as u64;
-            status.distinct_keys = distinct_keys;
-            status.batches += 1;
-            status.records += records;
-            status.busy += duration;
-            let freshness = oldest.map(|oldest| now.since(oldest));
-            status.last_batch = Some(BatchStatus { records, rows, duration, committed: now, freshness });
-        });
+        let batch = BatchStatus {
+            number: 0,
+            records,
+            rows,
+            duplicates,
+            filtered,
+            dead: letters.len() as u64,
+            distinct_keys: self.key_count(),
+            duration: began.elapsed(),
+            committed: self.parts.clock.now(),
+            behind: 0,
+            freshness: None,
+        };
+        self.status.committed(batch, &ranges, &arrivals);
         keep_healthy(&mut self.table).await;
         Ok(())
     }

@@ -233,6 +233,18 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// there will be no further record.
     async fn wait_beyond(&self, at: &TopicPartition, offset: Offset) -> Result<(), LogError>;
 
+    /// Returns once the topic has more than `known` partitions. A log that does not hear of its own changes looks now and then.
+    ///
+    /// # Errors
+    /// [`LogError::UnknownTopic`], also when the topic is deleted meanwhile; what the backend reports.
+    async fn wait_for_partitions(&self, topic: &TopicName, known: u32) -> Result<(), LogError> {
+        const LOOK_EVERY: Duration = Duration::from_millis(500);
+        while self.topic(topic).await?.config.partitions <= known {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
     /// Says that `reader` (an archive, a lane) still needs everything from `from` on. Retention deletes nothing that any
     /// reader needs. What a reader said is forgotten at a restart: it says it again before retention is enforced.
     /// A partition that is added to a topic is protected from its beginning for everyone who protects all the others.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pinflow_event::{Clock, NewRecord, Offset, Partition, Record, Timestamp, TopicName, TopicPartition};
+use tokio::sync::watch;
 
 use crate::readers::Readers;
 use crate::tail::Tail;
@@ -20,6 +21,8 @@ pub struct MemoryLog {
     clock: Arc<dyn Clock>,
     capacity: usize,
     state: Arc<Mutex<State>>,
+    /// A topic was altered or deleted.
+    altered: watch::Sender<()>,
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +56,7 @@ impl MemoryLog {
 
     /// An empty log that answers [`LogError::Overloaded`] to what would make it hold more than `bytes`.
     pub fn with_capacity(clock: Arc<dyn Clock>, bytes: usize) -> Self {
-        Self { clock, capacity: bytes, state: Arc::default() }
+        Self { clock, capacity: bytes, state: Arc::default(), altered: watch::Sender::new(()) }
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>, LogError> {
@@ -208,6 +211,7 @@ impl EventLog for MemoryLog {
         removed.finish(&unknown);
         state.held -= removed.partitions.iter().flat_map(|p| &p.records).map(stored_size).sum::<usize>();
         state.groups.values_mut().for_each(|committed| committed.retain(|at, _| at.topic != *topic));
+        self.altered.send_replace(());
         Ok(())
     }
 
@@ -219,6 +223,7 @@ impl EventLog for MemoryLog {
             let readers = Readers::beside(altered.partitions.iter().map(|partition| &partition.readers));
             altered.partitions.push(MemoryPartition { readers, ..MemoryPartition::new() });
         }
+        self.altered.send_replace(());
         Ok(altered.description.clone())
     }
 
@@ -279,6 +284,14 @@ impl EventLog for MemoryLog {
     async fn wait_beyond(&self, at: &TopicPartition, offset: Offset) -> Result<(), LogError> {
         let tail = Arc::clone(&self.state()?.partition(at)?.tail);
         tail.wait_beyond(offset).await
+    }
+
+    async fn wait_for_partitions(&self, topic: &TopicName, known: u32) -> Result<(), LogError> {
+        let mut altered = self.altered.subscribe();
+        while self.state()?.topic(topic)?.description.config.partitions <= known {
+            altered.changed().await.expect("the sender lives as long as the log");
+        }
+        Ok(())
     }
 
     fn protect(&self, reader: &str, at: &TopicPartition, from: Offset) {

@@ -13,6 +13,8 @@ use crate::stages::{Stages, topics};
 /// The distance of a reader from the end of its topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Lag {
+    /// Records that the topic ever took.
+    pub accepted: u64,
     /// Records that it has not taken.
     pub records: u64,
     /// The age of the oldest of them that the log still has.
@@ -45,6 +47,7 @@ pub(crate) async fn of_archive(stages: &Stages) -> Result<BTreeMap<TopicName, La
 async fn behind(stages: &Stages, topic: &TopicName, positions: &BTreeMap<Partition, Offset>) -> Result<Lag, NodeError> {
     let mut lag = Lag::default();
     for (at, end) in stages.ends(topic).await? {
+        lag.accepted += end.0;
         let position = positions.get(&at.partition).copied().unwrap_or(Offset::ZERO);
         if position < end {
             lag.records += end.since(position);

@@ -2,6 +2,7 @@
 //! them, and lets them finish.
 
 mod balance;
+mod batches;
 mod check;
 mod clock;
 mod config;

@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 use crate::check;
 use crate::clock::SystemClock;
 use crate::config::NodeConfig;
-use crate::crash::CrashingDisk;
+use crate::crash::{CrashingDisk, CrashingStore};
 use crate::data_folder::DataFolder;
 use crate::error::NodeError;
 use crate::fresh::StreamTails;
@@ -55,12 +55,12 @@ impl Stages {
         make_topics(log.as_ref(), &config).await?;
 
         let archived = config.archive_folder.clone().unwrap_or_else(|| folder.archive());
-        let store: Arc<dyn ObjectStore> = Arc::new(DurableLocalStore::open(&archived)?);
+        let store = crashing(&config, DurableLocalStore::open(&archived)?);
         let archive =
             Arc::new(Archive::new(Arc::clone(&store), Arc::clone(&log), config.archive.clone(), Arc::clone(&clock)));
         find_archived(&archive, &config.pipeline).await?;
 
-        let tables = TableRoot::local(&folder.tables(), config.tables)?;
+        let tables = open_tables(&config, &folder)?;
         let secret = secret();
         let mut batch_lanes = BTreeMap::new();
         let mut stream_lanes = Vec::new();
@@ -90,7 +90,7 @@ impl Stages {
             stream_lanes.push(lane);
         }
 
-        let system = Arc::new(NodeTables::default());
+        let system = Arc::new(NodeTables::new(statuses.clone()));
         let columns = cleaned_columns(&cleaners);
         let engine = QueryEngine::open(
             Arc::clone(&config.pipeline),
@@ -163,6 +163,19 @@ fn open_log(config: &NodeConfig, folder: &DataFolder, clock: &Arc<dyn Clock>) ->
         options.disk = Arc::new(CrashingDisk(Arc::clone(point)));
     }
     Ok(Arc::new(EmbeddedLog::open(options, Arc::clone(clock))?))
+}
+
+fn open_tables(config: &NodeConfig, folder: &DataFolder) -> Result<TableRoot, NodeError> {
+    let store = crashing(config, DurableLocalStore::open_absolute(folder.tables())?);
+    Ok(TableRoot::through(store, &folder.tables(), config.tables)?)
+}
+
+/// A store as it is, or in a test with its crash point.
+fn crashing(config: &NodeConfig, store: DurableLocalStore) -> Arc<dyn ObjectStore> {
+    match &config.crash {
+        Some(point) => Arc::new(CrashingStore { inner: Arc::new(store), point: Arc::clone(point) }),
+        None => Arc::new(store),
+    }
 }
 
 /// The pipeline's topics are there from the start, so that a client may ask for them before the first event.

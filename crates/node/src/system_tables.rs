@@ -1,5 +1,6 @@
-//! `system.balance` and `system.runs`: the node's own counters as tables.
+//! `system.balance`, `system.batches` and `system.runs`: the node's own counters as tables.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::{
@@ -8,12 +9,19 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use pinflow_dashboard::view::{BalanceRow, Lane};
+use pinflow_lane::SharedStatus;
+use pinflow_pipeline as pipeline;
 use pinflow_query::SystemTables;
 use pinflow_schedule::JobRun;
 
-/// The node's tables, as they were when they were last brought up to date.
-#[derive(Debug, Default)]
-pub(crate) struct NodeTables(Mutex<Content>);
+use crate::batches;
+
+/// The node's tables: batches as they are, the others as they were when they were last brought up to date.
+#[derive(Debug)]
+pub(crate) struct NodeTables {
+    statuses: BTreeMap<(pipeline::Lane, String), SharedStatus>,
+    content: Mutex<Content>,
+}
 
 #[derive(Debug, Default)]
 struct Content {
@@ -22,25 +30,30 @@ struct Content {
 }
 
 impl NodeTables {
+    pub fn new(statuses: BTreeMap<(pipeline::Lane, String), SharedStatus>) -> Self {
+        Self { statuses, content: Mutex::default() }
+    }
+
     pub fn update(&self, balance: Vec<BalanceRow>, runs: Vec<JobRun>) {
         *self.lock() = Content { balance, runs };
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
         // The content is replaced whole: it is sound even if a holder panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl SystemTables for NodeTables {
     fn names(&self) -> Vec<String> {
-        ["balance", "runs"].map(str::to_owned).to_vec()
+        ["balance", "batches", "runs"].map(str::to_owned).to_vec()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
         let content = self.lock();
         match name {
             "balance" => Some(balance(&content.balance)),
+            "batches" => Some(batches::table(&self.statuses)),
             "runs" => Some(runs(&content.runs)),
             _ => None,
         }
@@ -88,7 +101,7 @@ fn runs(runs: &[JobRun]) -> RecordBatch {
     ])
 }
 
-fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
+pub(crate) fn table(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
     RecordBatch::try_from_iter(columns).expect("every column has a value a row")
 }
 

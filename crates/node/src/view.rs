@@ -202,6 +202,10 @@ impl View {
         let status = self.stages.statuses[&(Lane::Stream, stream.name.clone())].get();
         let row = balance.iter().find(|row| row.lane == LaneView::Stream && row.stream == stream.name);
         let last = status.last_batch;
+        let freshness = last.and_then(|batch| batch.freshness);
+        // The oldest record that waits is in the batch in hand; between two batches it has waited about as long as the last ones did.
+        let in_hand = status.in_hand.map(|arrived| self.stages.clock.now().since(arrived));
+        let oldest = in_hand.or(freshness.map(|waits| waits.longest));
         StreamProgress {
             stream: stream.name.clone(),
             input_rows: row.map_or(0, |row| row.accepted),
@@ -209,9 +213,11 @@ impl View {
             batches: status.batches,
             batch_ms: millis(status.busy),
             last_batch_ms: last.map(|batch| millis(batch.duration)),
+            freshness_p50_ms: freshness.map(|waits| millis(waits.p50)),
+            freshness_p99_ms: freshness.map(|waits| millis(waits.p99)),
             distinct_keys: stream.key.as_ref().map(|_| status.distinct_keys),
             lag_records: row.map_or(0, |row| row.in_flight),
-            lag_ms: row.filter(|row| row.in_flight > 0).and_then(|_| last?.freshness).map(millis),
+            lag_ms: row.filter(|row| row.in_flight > 0).and(oldest).map(millis),
             last_commit_ms: last.map(|batch| batch.committed.as_millis()),
         }
     }

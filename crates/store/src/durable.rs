@@ -10,7 +10,7 @@ use std::path::{Path as FilePath, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
@@ -20,19 +20,22 @@ use object_store::{
 
 use crate::error::StoreError;
 use crate::multipart::Buffered;
+use crate::unattended::Unattended;
 
 const NAME: &str = "DurableLocalStore";
 
 /// Syncs an open file or folder, whose path is given for those who watch.
 type Fsync = dyn Fn(&FilePath, &File) -> io::Result<()> + Send + Sync;
 
-/// Objects as files below a folder. Puts are durable and whole; reads and listings are `object_store`'s. A multipart upload is held in
-/// memory until it is complete. Copies are refused, because nothing here needs them.
+/// Objects as files below a folder. Puts are durable and whole. A put that was begun is done even if its future is dropped; reads and
+/// listings, which are `object_store`'s, wait for those. A multipart upload is held in memory until it is complete. Copies are refused,
+/// because nothing here needs them.
 #[derive(Clone)]
 pub struct DurableLocalStore {
     root: PathBuf,
     inner: LocalFileSystem,
     fsync: Arc<Fsync>,
+    unattended: Unattended,
 }
 
 impl DurableLocalStore {
@@ -54,7 +57,7 @@ impl DurableLocalStore {
     /// [`StoreError::Folder`].
     pub fn open_absolute(folder: impl AsRef<FilePath>) -> std::result::Result<Self, StoreError> {
         let below = Self::open(folder)?;
-        Ok(Self { root: FilePath::new("/").to_owned(), inner: LocalFileSystem::new(), fsync: below.fsync })
+        Ok(Self { root: FilePath::new("/").to_owned(), inner: LocalFileSystem::new(), ..below })
     }
 
     fn open_with(root: &FilePath, fsync: Arc<Fsync>) -> std::result::Result<Self, StoreError> {
@@ -65,7 +68,7 @@ impl DurableLocalStore {
         let root = fs::canonicalize(root).map_err(failed("find"))?;
         sync_tree(&root, &*fsync).map_err(failed("sync"))?;
         let inner = LocalFileSystem::new_with_prefix(&root).map_err(|error| failed("open")(io::Error::other(error)))?;
-        Ok(Self { root, inner, fsync })
+        Ok(Self { root, inner, fsync, unattended: Unattended::default() })
     }
 
     fn write(&self, file: &FilePath, payload: &PutPayload, mode: &PutMode) -> io::Result<()> {
@@ -83,6 +86,19 @@ impl DurableLocalStore {
         // Also where the object was there already: the put that made it may not have got this far.
         sync_folder(folder, &*self.fsync)?;
         placed
+    }
+
+    /// A listing that begins once no put is unattended.
+    fn once_settled(
+        &self,
+        list: impl FnOnce(LocalFileSystem) -> BoxStream<'static, Result<ObjectMeta>> + Send + 'static,
+    ) -> BoxStream<'static, Result<ObjectMeta>> {
+        let (inner, unattended) = (self.inner.clone(), self.unattended.clone());
+        let listing = async move {
+            unattended.over().await;
+            list(inner)
+        };
+        stream::once(listing).flatten().boxed()
     }
 
     /// Writes the content under a name that no listing shows.
@@ -180,7 +196,7 @@ impl ObjectStore for DurableLocalStore {
             }
             Err(error) => Err(Error::Generic { store: NAME, source: error.into() }),
         };
-        tokio::task::spawn_blocking(write).await?
+        self.unattended.put(write).await?
     }
 
     async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
@@ -188,6 +204,7 @@ impl ObjectStore for DurableLocalStore {
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
+        self.unattended.over().await;
         self.inner.get_opts(location, options).await
     }
 
@@ -196,14 +213,17 @@ impl ObjectStore for DurableLocalStore {
     }
 
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list(prefix)
+        let prefix = prefix.cloned();
+        self.once_settled(move |inner| inner.list(prefix.as_ref()))
     }
 
     fn list_with_offset(&self, prefix: Option<&Path>, offset: &Path) -> BoxStream<'static, Result<ObjectMeta>> {
-        self.inner.list_with_offset(prefix, offset)
+        let (prefix, offset) = (prefix.cloned(), offset.clone());
+        self.once_settled(move |inner| inner.list_with_offset(prefix.as_ref(), &offset))
     }
 
     async fn list_with_delimiter(&self, prefix: Option<&Path>) -> Result<ListResult> {
+        self.unattended.over().await;
         self.inner.list_with_delimiter(prefix).await
     }
 

@@ -3,6 +3,7 @@
 mod durable;
 mod error;
 mod multipart;
+mod unattended;
 
 pub use durable::DurableLocalStore;
 pub use error::StoreError;

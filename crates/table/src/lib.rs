@@ -8,6 +8,7 @@ mod dead;
 mod error;
 mod files;
 mod location;
+mod merge;
 mod old_versions;
 mod table;
 mod upkeep;

@@ -33,11 +33,21 @@ impl TableRoot {
     /// # Errors
     /// [`TableError::Location`] where the path is not absolute; [`TableError::Store`].
     pub fn local(folder: &Path, upkeep: Upkeep) -> Result<Self, TableError> {
+        let store = Arc::new(DurableLocalStore::open_absolute(folder)?);
+        Self::through(store, folder, upkeep)
+    }
+
+    /// A local folder, reached through a store that names its objects by their whole path from the root of the file system.
+    /// How durable the tables are is the store's business.
+    ///
+    /// # Errors
+    /// [`TableError::Location`] where the path is not absolute.
+    pub fn through(store: Arc<dyn ObjectStore>, folder: &Path, upkeep: Upkeep) -> Result<Self, TableError> {
         let url = Url::from_directory_path(folder).map_err(|()| TableError::Location {
             location: folder.display().to_string(),
             reason: "the path is not absolute".to_owned(),
         })?;
-        Ok(Self { url, store: Arc::new(DurableLocalStore::open_absolute(folder)?), upkeep })
+        Ok(Self { url, store, upkeep })
     }
 
     /// The place of one table. Both names are `[A-Za-z0-9_-]+`.

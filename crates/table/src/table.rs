@@ -12,7 +12,7 @@ use deltalake::kernel::{Action, Add, StructType, Transaction};
 use deltalake::logstore::object_store::path::Path;
 use deltalake::logstore::object_store::{self, PutMode, PutOptions, PutPayload};
 use deltalake::protocol::{DeltaOperation, SaveMode};
-use deltalake::{DeltaTable, DeltaTableError};
+use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 
@@ -20,6 +20,7 @@ use crate::commit::{Commit, Progress};
 use crate::error::TableError;
 use crate::files::{TableFiles, WrittenFiles};
 use crate::location::TableLocation;
+use crate::merge::{self, Rewritten};
 use crate::upkeep::{self, UpkeepTask};
 
 /// A table that this process writes.
@@ -46,14 +47,7 @@ impl Table {
         };
         let mut table = location.load().await.map_err(failed("open"))?;
         if table.version().is_none() {
-            let columns: StructType =
-                schema.as_ref().try_into_kernel().map_err(|error| failed("create")(DeltaTableError::from(error)))?;
-            table = table
-                .create()
-                .with_columns(columns.fields().cloned())
-                .with_save_mode(SaveMode::ErrorIfExists)
-                .await
-                .map_err(failed("create"))?;
+            table = create(table, schema, SaveMode::ErrorIfExists).await.map_err(failed("create"))?;
         }
         let stored = table.snapshot().map_err(failed("open"))?.schema();
         let stored: Schema =
@@ -73,14 +67,7 @@ impl Table {
     pub async fn replace(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
         let name = location.name();
         let table = location.load().await.map_err(|e| delta("open", &name, e))?;
-        let columns: StructType =
-            schema.as_ref().try_into_kernel().map_err(|error| delta("replace", &name, DeltaTableError::from(error)))?;
-        table
-            .create()
-            .with_columns(columns.fields().cloned())
-            .with_save_mode(SaveMode::Overwrite)
-            .await
-            .map_err(|e| delta("replace", &name, e))?;
+        create(table, schema, SaveMode::Overwrite).await.map_err(|e| delta("replace", &name, e))?;
         Self::open(location, schema).await
     }
 
@@ -197,24 +184,35 @@ impl Table {
     }
 
     /// Begins what keeps the table healthy, if it is due and not under way: merging small files, cleaning up old entries of the
-    /// table's log and files that no kept version has. It goes on beside later commits, which do not wait for it.
+    /// table's log and files that no kept version has. It goes on beside later commits, which do not wait for it. Commits the
+    /// merge that an earlier call began, once its files are written.
     ///
     /// # Errors
     /// What the one before failed of; the rows are untouched then, and a later call tries again.
     pub async fn keep_healthy(&mut self) -> Result<(), TableError> {
-        let done = self.upkeep.take_finished().await;
+        let finished = self.upkeep.take_finished().await;
+        let done = self.take_over(finished).await;
         self.upkeep.begin_if_due(&self.name, &self.table)?;
         done
     }
 
-    /// Waits for what [`Table::keep_healthy`] began.
+    /// Waits for what [`Table::keep_healthy`] began, and commits it where it was a merge.
     ///
     /// # Errors
     /// What it failed of.
     pub async fn rest(&mut self) -> Result<(), TableError> {
-        let done = self.upkeep.wait().await;
-        self.table.update_state().await.map_err(|e| delta("read", &self.name, e))?;
-        done
+        let finished = self.upkeep.wait().await;
+        self.take_over(finished).await
+    }
+
+    async fn take_over(&mut self, finished: Result<Option<Rewritten>, TableError>) -> Result<(), TableError> {
+        let Some(rewritten) = finished? else { return Ok(()) };
+        let exchanged = merge::exchange(&self.name, &mut self.table, rewritten).await;
+        if exchanged.is_err() {
+            // The store may have taken it and lost the answer. Rows and progress are the same either way.
+            self.reload().await?;
+        }
+        exchanged
     }
 
     /// Deletes the rows for which `condition` holds.
@@ -222,8 +220,10 @@ impl Table {
     /// # Errors
     /// [`TableError::Delta`].
     pub async fn delete(&mut self, condition: Expr) -> Result<(), TableError> {
-        // A merge under way would conflict: it moves the rows that are to go.
-        self.rest().await?;
+        // A merge under way would be in vain: it moves the rows that are to go.
+        if let Err(error) = self.rest().await {
+            tracing::warn!(%error, "small files and old versions stay for now");
+        }
         let deleted = self.table.clone().delete().with_predicate(condition);
         let deleted = deleted.with_commit_properties(upkeep::without_cleaning()).await;
         let (table, _) = deleted.map_err(|e| delta("delete from", &self.name, e))?;
@@ -308,6 +308,20 @@ impl Table {
             _ => Err(error),
         }
     }
+}
+
+/// How long a checkpoint names the files that were taken out of the table. Readers do not need to know, and what has to be deleted is
+/// read off the commits; with Delta's week, checkpoints would grow with every commit of that week.
+const TOMBSTONES_KEPT: &str = "interval 1 minutes";
+
+async fn create(table: DeltaTable, schema: &Schema, mode: SaveMode) -> Result<DeltaTable, DeltaTableError> {
+    let columns: StructType = schema.try_into_kernel()?;
+    table
+        .create()
+        .with_columns(columns.fields().cloned())
+        .with_configuration_property(TableProperty::DeletedFileRetentionDuration, Some(TOMBSTONES_KEPT))
+        .with_save_mode(mode)
+        .await
 }
 
 pub(crate) fn delta(action: &'static str, table: &str, source: DeltaTableError) -> TableError {

@@ -1,17 +1,17 @@
 //! What keeps a table healthy for months: merging small files, and letting old versions go.
 //!
 //! Files are merged in steps of size, as in a log-structured merge tree: a row is written again a few times in its life, not with
-//! every merge. Everything runs beside the commits of the same process. A merge changes no rows, so neither stands in the other's way.
+//! every merge. Rewriting and cleaning up run beside the commits of the same process; what is to be committed of them, the table
+//! commits itself.
 
 use std::num::NonZeroU64;
 
 use deltalake::DeltaTable;
 use deltalake::kernel::transaction::CommitProperties;
-use deltalake::parquet::basic::Compression;
-use deltalake::parquet::file::properties::WriterProperties;
 use tokio::task::JoinHandle;
 
 use crate::error::TableError;
+use crate::merge::{self, Rewritten};
 use crate::old_versions;
 use crate::table::delta;
 
@@ -45,11 +45,20 @@ const STEP_FILES: usize = 16;
 #[derive(Debug)]
 pub(crate) struct UpkeepTask {
     settings: Upkeep,
-    running: Option<JoinHandle<Result<(), TableError>>>,
+    running: Option<JoinHandle<Result<Option<Rewritten>, TableError>>>,
     /// Files of the first step that merging left over: it would not make fewer of them.
     left_over: usize,
     /// The version at which old versions were looked for last.
     cleaned_at: u64,
+}
+
+/// What is to be done next.
+#[derive(Clone, Copy, Debug)]
+enum Due {
+    /// Files are to be merged up to this size.
+    Merge(NonZeroU64),
+    /// Old versions are to go.
+    Clean,
 }
 
 impl UpkeepTask {
@@ -61,23 +70,24 @@ impl UpkeepTask {
         self.settings
     }
 
-    /// The outcome of what was begun, if it is over.
-    pub(crate) async fn take_finished(&mut self) -> Result<(), TableError> {
+    /// The outcome of what was begun, if it is over: files that the table has to commit, where it was a merge.
+    pub(crate) async fn take_finished(&mut self) -> Result<Option<Rewritten>, TableError> {
         match &self.running {
             Some(running) if running.is_finished() => self.wait().await,
-            _ => Ok(()),
+            _ => Ok(None),
         }
     }
 
-    /// The outcome of what was begun.
-    pub(crate) async fn wait(&mut self) -> Result<(), TableError> {
-        let Some(running) = self.running.take() else { return Ok(()) };
+    /// The outcome of what was begun, as [`UpkeepTask::take_finished`].
+    pub(crate) async fn wait(&mut self) -> Result<Option<Rewritten>, TableError> {
+        let Some(running) = &mut self.running else { return Ok(None) };
         let done = running.await.unwrap_or_else(|stopped| {
             tracing::error!(%stopped, "the upkeep of a table broke down; it is tried again");
-            Ok(())
+            Ok(None)
         });
+        // Not before its end: whoever gives up waiting leaves it to the next one.
+        self.running = None;
         if done.is_err() {
-            // What was to be merged is there still. (Commits that come faster than a merge can overtake it.)
             self.left_over = 0;
         }
         done
@@ -88,27 +98,24 @@ impl UpkeepTask {
         if self.running.is_some() {
             return Ok(());
         }
-        let version = table.version().unwrap_or_default();
-        let step = self.due_step(name, table)?;
-        let clean = version >= self.cleaned_at + (self.settings.kept_commits / 2).max(1);
-        if step.is_none() && !clean {
-            return Ok(());
-        }
-        let (name, table, settings) = (name.to_owned(), table.clone(), self.settings);
-        if clean {
-            self.cleaned_at = version;
-        }
+        let Some(due) = self.due(name, table)? else { return Ok(()) };
+        let (name, table, kept) = (name.to_owned(), table.clone(), self.settings.kept_commits);
         self.running = Some(tokio::spawn(async move {
-            let mut table = table;
-            if let Some(step) = step {
-                table = merge(&name, table, step).await?;
+            match due {
+                Due::Merge(step) => merge::rewrite(&name, &table, step).await,
+                Due::Clean => old_versions::drop_old(&name, &table, kept).await.map(|()| None),
             }
-            if clean {
-                old_versions::drop_old(&name, &table, settings.kept_commits).await?;
-            }
-            Ok(())
         }));
         Ok(())
+    }
+
+    fn due(&mut self, name: &str, table: &DeltaTable) -> Result<Option<Due>, TableError> {
+        let version = table.version().unwrap_or_default();
+        if version >= self.cleaned_at + (self.settings.kept_commits / 2).max(1) {
+            self.cleaned_at = version;
+            return Ok(Some(Due::Clean));
+        }
+        Ok(self.due_step(name, table)?.map(Due::Merge))
     }
 
     /// The size up to which files should be merged now: that of the largest step that is due.
@@ -138,20 +145,13 @@ impl UpkeepTask {
     }
 }
 
-async fn merge(name: &str, table: DeltaTable, step: NonZeroU64) -> Result<DeltaTable, TableError> {
-    // The compression of every other file of the table: a stronger one would cost more time than all the rest of merging.
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let merge = table.optimize().with_target_size(step).with_writer_properties(properties);
-    let merged = merge.with_commit_properties(without_cleaning()).await;
-    let (table, metrics) = merged.map_err(|e| delta("compact", name, e))?;
-    tracing::debug!(
-        table = name,
-        step,
-        removed = metrics.num_files_removed,
-        added = metrics.num_files_added,
-        "merged files"
-    );
-    Ok(table)
+/// Whoever lets go of the table lets go of its upkeep: what is half written goes as the files of any broken write.
+impl Drop for UpkeepTask {
+    fn drop(&mut self) {
+        if let Some(running) = &self.running {
+            running.abort();
+        }
+    }
 }
 
 /// Commits do not clean the table's log up themselves: that costs a listing, goes by the age of files, and knows nothing of the

@@ -50,12 +50,11 @@ fn files(folder: &Path) -> (usize, usize) {
 async fn a_trickle_leaves_few_files_a_short_log_and_every_row() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = open(folder.path(), 40).await;
-    for n in 0..330 {
+    for n in 0..230 {
         table.commit(&commit(n, n + 1)).await.unwrap();
-        // Without any pause between them, commits may overtake a merge; it is tried again.
-        let _ = table.keep_healthy().await;
+        table.keep_healthy().await.unwrap();
     }
-    let _ = table.rest().await;
+    table.rest().await.unwrap();
     table.keep_healthy().await.unwrap();
     table.rest().await.unwrap();
     assert!(table.file_count().unwrap() <= 64, "{} files are in the table", table.file_count().unwrap());
@@ -63,10 +62,10 @@ async fn a_trickle_leaves_few_files_a_short_log_and_every_row() {
     // 40 kept commits, 20 until the next look, and 100 from one checkpoint to the next.
     assert!(log <= 180, "{log} entries are in the log");
     assert!(data <= 260, "{data} files are in the folder");
-    assert_eq!(ids(&table).await, (0..330).collect::<Vec<_>>());
+    assert_eq!(ids(&table).await, (0..230).collect::<Vec<_>>());
     let mut table = open(folder.path(), 40).await;
-    assert_eq!((table.progress("lane/topic/0").await.unwrap(), table.row_count().unwrap()), (330, 330));
-    assert_eq!(ids(&table).await, (0..330).collect::<Vec<_>>());
+    assert_eq!((table.progress("lane/topic/0").await.unwrap(), table.row_count().unwrap()), (230, 230));
+    assert_eq!(ids(&table).await, (0..230).collect::<Vec<_>>());
 }
 
 #[tokio::test(flavor = "multi_thread")]

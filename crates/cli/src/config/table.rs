@@ -144,7 +144,7 @@ settings! {
     "archive.discover_interval" duration node.archive.discover_interval => "How often new topics are looked for";
     "archive.retry_pause" duration node.archive.retry_pause => "The pause after a first failure; it doubles with every further one";
     "archive.retry_pause_max" duration node.archive.retry_pause_max => "The longest pause after a failure";
-    "stream.interval" duration node.trigger.interval => "How long a stream lane gathers records for a micro-batch; `0ms` takes what is there";
+    "stream.interval" duration node.trigger.interval => "How long a stream lane gathers records for a micro-batch, unless there are enough before; `0ms` takes what is there";
     "stream.records" count node.trigger.records => "Records of a micro-batch at most";
     "stream.bytes" size node.trigger.bytes => "Bytes of a micro-batch at most";
     "tables.target_file_bytes" size node.tables.target_file_bytes => "The size up to which the files of a table are merged";

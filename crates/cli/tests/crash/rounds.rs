@@ -28,7 +28,8 @@ log: { segment_bytes: 16KiB }
 topics: { partitions: 3 }
 gateway: { default_partitions: 3, default_shards: 3 }
 archive: { flush_interval: 100ms }
-stream: { interval: 50ms }
+stream: { interval: 10ms }
+tables: { kept_commits: 20 }
 ";
 const PIPELINE: &str = "
 name: crash
@@ -36,7 +37,8 @@ streams:
   event:
     batch: { topic: crash.event }
     stream: { topic: crash-live.event }
-    schema: { id: { type: string, required: true } }
+    schema: { id: { type: string, required: true }, key: { type: bigint } }
+    key: key
     clean: event.sql
 jobs:
   daily: { tasks: [{ clean: event }] }
@@ -68,7 +70,7 @@ impl Rounds {
         std::fs::create_dir_all(folder.join("pipeline")).unwrap();
         std::fs::write(folder.join("pinflow.yaml"), SETTINGS).unwrap();
         std::fs::write(folder.join("pipeline/pipeline.yaml"), PIPELINE).unwrap();
-        std::fs::write(folder.join("pipeline/event.sql"), "SELECT id FROM input").unwrap();
+        std::fs::write(folder.join("pipeline/event.sql"), "SELECT id, key FROM input").unwrap();
         let ledger = Arc::new(Ledger::default());
         Self {
             folder,
@@ -127,16 +129,22 @@ impl Rounds {
     }
 
     fn draw_crash_point(&mut self) -> String {
-        // Writes and syncs, where an acknowledgement hangs on the order of things, come more often.
+        // Writes and syncs, where an acknowledgement hangs on the order of things, come more often, and so do the lanes' commits.
         let often = ["log.write", "log.sync", "log.create", "log.sync_folder"];
-        let step = match self.chance.random_range(0..2) {
+        let commits = ["table.file", "table.commit", "table.merge", "dead.file", "dead.commit"];
+        let step = match self.chance.random_range(0..3) {
             0 => often[self.chance.random_range(0..often.len())],
+            1 => commits[self.chance.random_range(0..commits.len())],
             _ => CRASH_STEPS[self.chance.random_range(0..CRASH_STEPS.len())],
         };
         let (moments, most): (&[&str], u32) = match step {
             "log.write" => (&["before", "half", "after"], 400),
             "log.sync" => (&["before", "after"], 400),
             "log.create" | "log.sync_folder" => (&["before", "after"], 80),
+            "table.file" | "table.commit" | "dead.file" | "dead.commit" | "archive.object" | "table.remove" => {
+                (&["before", "after"], 20)
+            }
+            "table.merge" | "table.checkpoint" | "table.last_checkpoint" => (&["before", "after"], 1),
             _ => (&["before", "after"], 4),
         };
         let moment = moments[self.chance.random_range(0..moments.len())];

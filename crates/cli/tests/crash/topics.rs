@@ -14,6 +14,8 @@ use crate::ledger::{Commits, Destination, Existence, Ledger, Mark, Request};
 pub const KAFKA: &str = "crash.event";
 /// The topic of the pipeline's stream lane, written over Kinesis.
 pub const KINESIS: &str = "crash-live.event";
+/// The job that runs the batch lane.
+pub const JOB: &str = "daily";
 /// The consumer group that commits offsets of [`KAFKA`].
 pub const GROUP: &str = "crash-group";
 /// Partitions of every topic.

@@ -92,6 +92,8 @@ impl Flow {
             batches: batch.count,
             batch_ms: batch.busy_ms,
             last_batch_ms: batch.last_commit_ms.map(|_| batch.last_ms),
+            freshness_p50_ms: batch.last_commit_ms.map(|_| batch.last_ms + 220),
+            freshness_p99_ms: batch.last_commit_ms.map(|_| batch.last_ms + 480),
             distinct_keys: (index != 2).then_some(batch.processed * 4 / 5),
             lag_records,
             lag_ms: (lag_records > 0).then_some(300 + lag_records),

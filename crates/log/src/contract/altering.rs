@@ -42,6 +42,25 @@ pub async fn an_altered_topic_is_kept_as_the_change_says(fixture: Fixture) {
     assert_eq!(fixture.log.alter_topic(&topic, forever).await.unwrap().config, config);
 }
 
+/// Whoever waits for partitions hears of those that are added, and of the topic's end; other changes are none of its business.
+pub async fn added_partitions_are_heard_of(fixture: Fixture) {
+    let topic = fixture.topic("demo.pin", 1).await;
+    fixture.log.wait_for_partitions(&topic, 0).await.unwrap();
+    let (log, name) = (Arc::clone(&fixture.log), topic.clone());
+    let waiting = tokio::spawn(async move { log.wait_for_partitions(&name, 2).await });
+    fixture.log.alter_topic(&topic, close([0])).await.unwrap();
+    fixture.log.alter_topic(&topic, grow(2)).await.unwrap();
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished(), "two partitions are not more than two");
+    fixture.log.alter_topic(&topic, grow(3)).await.unwrap();
+    waiting.await.unwrap().unwrap();
+    let (log, name) = (Arc::clone(&fixture.log), topic.clone());
+    let waiting = tokio::spawn(async move { log.wait_for_partitions(&name, 3).await });
+    tokio::task::yield_now().await;
+    fixture.log.delete_topic(&topic).await.unwrap();
+    assert!(matches!(waiting.await.unwrap(), Err(LogError::UnknownTopic(name)) if name == topic));
+}
+
 /// Where one part of a change cannot be, none of it is made.
 pub async fn an_impossible_change_changes_nothing(fixture: Fixture) {
     let topic = fixture.topic("demo.pin", 3).await;

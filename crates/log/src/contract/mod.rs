@@ -52,6 +52,7 @@ macro_rules! contract_tests {
             retention_by_age_takes_what_is_old, retention_by_size_takes_the_oldest, retention_waits_for_every_reader,
             a_reader_may_go_back, a_released_reader_needs_nothing, retention_leaves_what_is_kept_forever,
             offsets_go_on_after_retention, an_altered_topic_is_kept_as_the_change_says, an_impossible_change_changes_nothing,
+            added_partitions_are_heard_of,
             properties_are_set_and_removed, a_closed_partition_takes_nothing_and_keeps_what_it_has,
             partitions_may_be_made_and_closed_in_one_change, closing_under_load_is_one_moment,
             who_reads_a_topic_needs_its_new_partitions, a_closed_partition_is_emptied_by_retention,

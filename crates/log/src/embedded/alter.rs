@@ -46,6 +46,7 @@ impl Store {
         topics.insert(next.description.name.clone(), Arc::clone(&next));
         drop(topics);
         topic.replace();
+        self.altered.send_replace(());
         next
     }
 

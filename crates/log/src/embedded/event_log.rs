@@ -149,6 +149,14 @@ impl EventLog for EmbeddedLog {
         }
     }
 
+    async fn wait_for_partitions(&self, topic: &TopicName, known: u32) -> Result<(), LogError> {
+        let mut altered = self.store.altered.subscribe();
+        while self.store.topic(topic)?.description.config.partitions <= known {
+            altered.changed().await.expect("the sender lives as long as the log");
+        }
+        Ok(())
+    }
+
     fn protect(&self, reader: &str, at: &TopicPartition, from: Offset) {
         if let Ok(partition) = self.store.partition(at) {
             partition.readers().protect(reader, from);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 
 use pinflow_event::{Clock, NewRecord, Offset, Partition as PartitionNumber, Timestamp, TopicName, TopicPartition};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use super::backlog::Backlog;
 use super::batches::{Batches, Plan};
@@ -36,6 +36,8 @@ pub(crate) struct Store {
     /// One a committer.
     queues: Vec<Arc<Queue>>,
     pub(super) topics: RwLock<BTreeMap<TopicName, Arc<Topic>>>,
+    /// A topic was altered or deleted.
+    pub(super) altered: watch::Sender<()>,
     pub(super) groups: Groups,
     /// Held while topics are made, changed or removed, retention runs, or the log closes: one of them at a time.
     administration: Mutex<Administration>,
@@ -86,6 +88,7 @@ impl Store {
             health,
             queues,
             topics: RwLock::new(topics),
+            altered: watch::Sender::new(()),
             groups,
             administration: Mutex::new(administration),
         })
@@ -187,6 +190,7 @@ impl Store {
         self.topics.write().expect("nothing panics while it holds the topics").remove(name);
         // Nothing may be written once the folder has another name.
         topic.finish(&LogError::UnknownTopic(name.clone()));
+        self.altered.send_replace(());
         self.folder().remove(name, count(&mut administration.next_folder_number))
     }
 

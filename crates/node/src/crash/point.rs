@@ -15,6 +15,15 @@ pub const STEPS: &[&str] = &[
     "log.rename",
     "log.remove",
     "log.remove_folder",
+    "archive.object",
+    "table.file",
+    "table.commit",
+    "table.merge",
+    "table.checkpoint",
+    "table.last_checkpoint",
+    "table.remove",
+    "dead.file",
+    "dead.commit",
 ];
 
 /// The one step that is not all or nothing.

@@ -3,8 +3,9 @@
 use std::fmt::Write;
 
 use pinflow_gateway::DialectCounts;
-use pinflow_lane::LaneStatus;
+use pinflow_lane::{LaneStatus, SharedStatus};
 use pinflow_metrics::HistogramSnapshot;
+use pinflow_pipeline::Lane;
 
 use super::observation::Observation;
 use crate::lag::Lag;
@@ -97,10 +98,18 @@ pub(super) static FAMILIES: &[Family] = &[
         "Records that the cleaning `SELECT` left out, since the table was made"),
     family("pinflow_lane_dead_letters_total", LANE, Counter(|o| lanes(o, |lane| lane.dead)),
         "Records that could not be cleaned, since the table was made"),
+    family("pinflow_lane_distinct_keys", LANE, Gauge(|o| lanes(o, |lane| float(lane.distinct_keys))),
+        "Keys that the lane remembers; 0 for a stream without a key"),
+    family("pinflow_lane_input_records_total", LANE, Counter(|o| lane_lags(o, |lag| lag.accepted)),
+        "Records that the lane's topic ever took; its rate is the input rate"),
     family("pinflow_lane_records_total", LANE, Counter(|o| lanes(o, |lane| lane.records)),
         "Records that the lane took in since the node started"),
     family("pinflow_lane_batches_total", LANE, Counter(|o| lanes(o, |lane| lane.batches)),
         "Batches that the lane committed since the node started"),
+    family("pinflow_lane_batch_duration_seconds", LANE, Durations(|o| histograms(o, Lane::ALL.as_slice(), SharedStatus::durations)),
+        "Time from a batch's first record in hand to its commit; the rate of records over that of its sum is the processing rate"),
+    family("pinflow_lane_freshness_seconds", LANE, Durations(|o| histograms(o, &[Lane::Stream], SharedStatus::freshness)),
+        "Time that a record waited from its arrival until it was committed, each record counted"),
 
     family("pinflow_archive_lag_records", ARCHIVE, Gauge(|o| archive_lags(o, |lag| float(lag.records))),
         "Acknowledged records that are in no object of the archive"),
@@ -150,7 +159,16 @@ fn lanes<T>(o: &Observation, value: impl Fn(&LaneStatus) -> T) -> Labelled<T> {
     o.lanes.iter().map(|((lane, stream), status)| (vec![lane.to_string(), stream.clone()], value(status))).collect()
 }
 
-fn lane_lags(o: &Observation, value: impl Fn(&Lag) -> f64) -> Labelled<f64> {
+fn histograms(
+    o: &Observation,
+    of: &[Lane],
+    value: impl Fn(&SharedStatus) -> HistogramSnapshot,
+) -> Labelled<HistogramSnapshot> {
+    let statuses = o.statuses.iter().filter(|((lane, _), _)| of.contains(lane));
+    statuses.map(|((lane, stream), status)| (vec![lane.to_string(), stream.clone()], value(status))).collect()
+}
+
+fn lane_lags<T>(o: &Observation, value: impl Fn(&Lag) -> T) -> Labelled<T> {
     o.lane_lags.iter().map(|((lane, stream), lag)| (vec![lane.to_string(), stream.clone()], value(lag))).collect()
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use pinflow_archive::PartitionStatus;
 use pinflow_event::TopicName;
 use pinflow_gateway::MetricsSnapshot;
-use pinflow_lane::LaneStatus;
+use pinflow_lane::{LaneStatus, SharedStatus};
 use pinflow_log::LogMetrics;
 use pinflow_pipeline::Lane;
 
@@ -22,6 +22,8 @@ pub(crate) struct Observation {
     pub gateway: MetricsSnapshot,
     pub log: LogMetrics,
     pub lanes: BTreeMap<(Lane, String), LaneStatus>,
+    /// The same, with what is counted by histograms.
+    pub statuses: BTreeMap<(Lane, String), SharedStatus>,
     /// Empty where the log cannot be read.
     pub lane_lags: BTreeMap<(Lane, String), Lag>,
     pub archive: Vec<PartitionStatus>,
@@ -43,6 +45,7 @@ impl Observation {
             gateway: view.gateway.metrics(),
             log: stages.log.metrics(),
             lanes,
+            statuses: stages.statuses.clone(),
             lane_lags: lag::of_lanes(stages).await.map_err(unreadable).unwrap_or_default(),
             archive: stages.archive.status(),
             archive_lags: lag::of_archive(stages).await.map_err(unreadable).unwrap_or_default(),

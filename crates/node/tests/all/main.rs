@@ -7,6 +7,7 @@ mod dead_letters;
 mod foreign_archive;
 mod fresh;
 mod golden;
+mod lane_trouble;
 mod observation;
 mod other_pipeline;
 mod restart;

@@ -79,6 +79,11 @@ async fn what_happens_is_counted() {
     assert_eq!(value(r#"pinflow_lane_rows{lane="stream",stream="pin"}"#), 2.0);
     assert_eq!(value(r#"pinflow_lane_dead_letters_total{lane="stream",stream="pin"}"#), 1.0);
     assert_eq!(value(r#"pinflow_lane_lag_records{lane="stream",stream="pin"}"#), 0.0);
+    assert_eq!(value(r#"pinflow_lane_input_records_total{lane="stream",stream="pin"}"#), 3.0);
+    assert_eq!(value(r#"pinflow_lane_distinct_keys{lane="stream",stream="pin"}"#), 2.0);
+    let batches = value(r#"pinflow_lane_batches_total{lane="stream",stream="pin"}"#);
+    assert_eq!(value(r#"pinflow_lane_batch_duration_seconds_count{lane="stream",stream="pin"}"#), batches);
+    assert_eq!(value(r#"pinflow_lane_freshness_seconds_count{lane="stream",stream="pin"}"#), 3.0);
     // Nobody has run the job of the batch lane.
     assert_eq!(value(r#"pinflow_lane_lag_records{lane="batch",stream="pin"}"#), 3.0);
     assert!(value(r#"pinflow_lane_lag_seconds{lane="batch",stream="pin"}"#) > 0.0);

@@ -106,3 +106,27 @@ async fn opening_syncs_every_folder() {
     let names: Vec<_> = syncs.lock().unwrap().iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(names, ["a/b", "a", ""]);
 }
+
+/// Polls a put once, so that its thread begins, and gives it up.
+async fn give_up(put: impl Future) {
+    let mut put = std::pin::pin!(put);
+    let begun = put.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
+    assert!(begun.is_pending(), "it was done before it could be given up");
+}
+
+#[tokio::test]
+async fn what_is_read_after_a_put_was_given_up_is_what_it_leaves() {
+    let root = TempDir::new().unwrap();
+    let fsync = |path: &FilePath, file: &File| {
+        if path.ends_with("object#1") {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        file.sync_all()
+    };
+    let store = DurableLocalStore::open_with(root.path(), Arc::new(fsync)).unwrap();
+    give_up(store.put_opts(&object(), "first".into(), create())).await;
+    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+    assert_eq!(listed.iter().map(|meta| meta.location.as_ref()).collect::<Vec<_>>(), ["a/b/object"]);
+    give_up(store.put(&object(), "second".into())).await;
+    assert_eq!(store.clone().get(&object()).await.unwrap().bytes().await.unwrap(), "second");
+}

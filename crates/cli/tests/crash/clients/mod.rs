@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::event::EventId;
 use crate::ledger::{Destination, Ledger, Place};
-use crate::topics::{KAFKA, KEYS, KINESIS, PARTITIONS};
+use crate::topics::{JOB, KAFKA, KEYS, KINESIS, PARTITIONS};
 
 const MOST_RECORDS: u32 = 40;
 
@@ -43,9 +43,11 @@ enum Kind {
     NativeRecords,
     /// Makes and deletes streams.
     Administrator,
+    /// Runs the job of the batch lane.
+    Runner,
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 13] = [
     Kind::KafkaSingle,
     Kind::KafkaSingle,
     Kind::KafkaKeyed,
@@ -58,6 +60,7 @@ const KINDS: [Kind; 12] = [
     Kind::NativeRecord,
     Kind::NativeRecords,
     Kind::Administrator,
+    Kind::Runner,
 ];
 
 /// All clients of a run. Senders keep counting over its restarts.
@@ -132,6 +135,7 @@ impl Client {
         while !stop.is_cancelled() {
             let answered = match kind {
                 Kind::Administrator => self.make_and_delete().await,
+                Kind::Runner => self.run_job().await,
                 Kind::KafkaHasty => self.hurry().await,
                 Kind::KafkaCommitter => self.commit().await,
                 _ => self.send(kind).await,
@@ -174,6 +178,16 @@ impl Client {
         // What was left behind may be stored after what comes next: it is somebody else who sends that.
         self.sender = self.next_sender.fetch_add(1, Ordering::Relaxed);
         self.http = reqwest::Client::new();
+        Ok(())
+    }
+
+    /// Runs the batch lane's job, unless it runs already.
+    async fn run_job(&mut self) -> Result<(), Gone> {
+        let run = self.http.post(format!("{}/api/jobs/{JOB}/runs", self.url)).send().await.map_err(|_| Gone)?;
+        if !run.status().is_success() && run.status() != 409 {
+            self.ledger.complain(format!("the job does not run: {}", run.status()));
+        }
+        tokio::time::sleep(Duration::from_millis(self.chance.random_range(0..400))).await;
         Ok(())
     }
 

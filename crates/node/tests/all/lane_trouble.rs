@@ -1,0 +1,64 @@
+//! Tables that cannot be written for a while: the node says so where people and supervisors look, and resumes by itself.
+
+use std::time::Duration;
+
+use pinflow_dashboard::view::Lane;
+use serde_json::{Value, json};
+
+use crate::support::{Running, config, pinterest, start};
+
+/// The lane's part of `/readyz`, once it is as wanted; the time is there so as not to wait forever.
+async fn lane_is(running: &Running, wanted: bool) -> Value {
+    let there = async {
+        loop {
+            let reply = running.client.get(running.url.join("readyz").unwrap()).send().await.unwrap();
+            let status = reply.status();
+            let body: Value = reply.json().await.unwrap();
+            let lane = body["parts"].as_array().unwrap().iter().find(|part| part["name"] == "stream.user").unwrap();
+            if lane["ready"] == wanted {
+                assert_eq!(status.is_success(), wanted, "{body}");
+                return lane.clone();
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(120), there).await.expect("the lane's readiness does not change")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_whose_table_cannot_be_written_says_so_and_resumes_without_loss() {
+    let data = tempfile::tempdir().unwrap();
+    let running = start(config(data.path(), pinterest())).await;
+    let user = pinterest().stream("user").unwrap().clone();
+    let event = |ind: u64| json!({"ind": ind, "first_name": "A", "last_name": "B", "age": 30, "date_joined": "2016-01-01 00:00:00"});
+    running.post_stream(&user, &[event(1), event(2)]).await;
+    running.node.settle().await.unwrap();
+
+    // A file is in the way of the table's log.
+    let (log, away) = (data.path().join("tables/stream/user/_delta_log"), data.path().join("away"));
+    std::fs::rename(&log, &away).unwrap();
+    std::fs::write(&log, "").unwrap();
+    running.post_stream(&user, &[event(2), event(3), json!("not an object")]).await;
+    let lane = lane_is(&running, false).await;
+    let reason = lane["reason"].as_str().unwrap();
+    assert!(reason.starts_with("the stream lane of `user` stands still and tries again: "), "{reason}");
+    let health: Value =
+        running.client.get(running.url.join("api/health").unwrap()).send().await.unwrap().json().await.unwrap();
+    assert!(health["reasons"].to_string().contains("stands still"), "{health}");
+
+    std::fs::remove_file(&log).unwrap();
+    std::fs::rename(&away, &log).unwrap();
+    lane_is(&running, true).await;
+    running.node.settle().await.unwrap();
+    let rows = running.query("SELECT count(*), count(DISTINCT ind) FROM user", Lane::Stream).await.rows;
+    assert_eq!(rows, [[json!(3), json!(3)]]);
+    let batches = running.query(
+        "SELECT sum(records), sum(rows), sum(duplicates), sum(dead), max(distinct_keys), min(lag_seconds) >= 0, \
+         min(freshness_p99_ms) >= 0, count(DISTINCT batch) = count(*) FROM system.batches WHERE stream = 'user'",
+        Lane::Stream,
+    );
+    let yes = json!(true);
+    let expected = [json!(5), json!(3), json!(1), json!(1), json!(3), yes.clone(), yes.clone(), yes];
+    assert_eq!(batches.await.rows, [expected]);
+    running.node.stop().await.unwrap();
+}
