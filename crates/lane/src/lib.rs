@@ -4,16 +4,27 @@
 mod batch;
 mod chunk;
 mod error;
+mod feed;
 mod fresh;
 mod gathering;
+mod handover;
 mod intake;
+mod ledger;
+mod letters;
+mod replay;
 mod status;
 mod stream;
+mod swap;
+mod versions;
 mod writer;
 
-pub use batch::{BatchLane, BatchRun};
+pub use batch::{BatchLane, BatchRun, BatchSettings, ChangedDefinition, ChangedObjects};
 pub use error::LaneError;
 pub use fresh::{FreshRows, FreshTail};
+pub use handover::HandOvers;
+pub use ledger::{ObjectChange, ObjectFault};
+pub use replay::{Replay, ReplaySource};
 pub use status::{BatchStatus, LaneStatus, SharedStatus};
 pub use stream::{StreamLane, Trigger};
+pub use versions::{Point, TableVersion, TableVersions};
 pub use writer::{DeadTable, LaneParts, LaneWriter, open_dead_table};

@@ -8,12 +8,15 @@ use std::time::Duration;
 use futures::future::{FutureExt, select_all};
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 use pinflow_log::{EventLog, LogError};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::LaneError;
 use crate::fresh::FreshTail;
+use crate::handover::{HandOver, HandOvers};
 use crate::intake::{AbortOnDrop, Intake, Prepared};
+use crate::replay::Replay;
 use crate::writer::LaneWriter;
 
 /// When a micro-batch begins, and how much it takes.
@@ -54,6 +57,11 @@ pub struct StreamLane {
     last_began: Option<Instant>,
     /// The batch after the one that is being written.
     ahead: Option<AbortOnDrop<Result<Prepared, LaneError>>>,
+    /// Replays whose tables are to take the place of the lane's.
+    hand_overs: mpsc::Receiver<HandOver>,
+    hand_over: Option<HandOver>,
+    /// Where others hand them in.
+    counter: HandOvers,
 }
 
 impl StreamLane {
@@ -69,7 +77,18 @@ impl StreamLane {
             records: trigger.records,
             bytes: trigger.bytes,
         };
-        let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, ahead: None };
+        let (counter, hand_overs) = HandOvers::new(writer.stream());
+        let mut lane = Self {
+            intake,
+            writer,
+            trigger,
+            joined: 0,
+            last_began: None,
+            ahead: None,
+            hand_overs,
+            hand_over: None,
+            counter,
+        };
         lane.partitions().await?;
         Ok(lane)
     }
@@ -79,11 +98,19 @@ impl StreamLane {
         FreshTail::new(Intake { records, bytes, ..self.intake.clone() }, self.writer.shared_committed())
     }
 
+    /// Where a replay of this lane is handed over, once the lane runs.
+    pub fn hand_overs(&self) -> HandOvers {
+        self.counter.clone()
+    }
+
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
     /// A failure is retried with growing pauses and shows in the lane's status.
     pub async fn run(mut self, drain: CancellationToken, stop: CancellationToken) {
         let mut pause = FIRST_PAUSE;
         loop {
+            if let Some(hand_over) = self.hand_over.take().or_else(|| self.hand_overs.try_recv().ok()) {
+                hand_over.carry_out(async |replay| self.take_over(replay).await).await;
+            }
             let step = tokio::select! {
                 () = stop.cancelled() => return,
                 step = self.step(&drain) => step,
@@ -104,6 +131,7 @@ impl StreamLane {
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = drain.cancelled() => {}
+                        hand_over = self.hand_overs.recv() => self.hand_over = hand_over,
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -127,7 +155,10 @@ impl StreamLane {
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
         let prepared = match self.prepared_ahead().await? {
             Some(prepared) => prepared,
-            None => self.prepare(drain).await?,
+            None => match self.prepare(drain).await? {
+                Some(prepared) => prepared,
+                None => return Ok(Step::Committed),
+            },
         };
         if prepared.chunks.is_empty() {
             return Ok(if drain.is_cancelled() { Step::Drained } else { Step::Committed });
@@ -157,10 +188,13 @@ impl StreamLane {
         Ok(Some(prepared))
     }
 
-    /// The next batch from the committed positions on.
-    async fn prepare(&mut self, drain: &CancellationToken) -> Result<Prepared, LaneError> {
+    /// The next batch from the committed positions on; `None` where a replay waits to be taken over first.
+    async fn prepare(&mut self, drain: &CancellationToken) -> Result<Option<Prepared>, LaneError> {
         if !drain.is_cancelled() {
             self.wait(drain).await?;
+            if self.hand_over.is_some() {
+                return Ok(None);
+            }
             // Others may be on their way: one commit for all of them is cheaper than one for each.
             let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
             tokio::select! {
@@ -169,7 +203,7 @@ impl StreamLane {
             }
         }
         let from = self.positions(BTreeMap::new()).await?;
-        self.intake.clone().prepare(from).await
+        Ok(Some(self.intake.clone().prepare(from).await?))
     }
 
     /// Where each partition is to be read on: at `known`, else at the committed position.
@@ -196,19 +230,24 @@ impl StreamLane {
             .map(|(partition, position)| (TopicPartition::new(topic.clone(), partition), position))
             .collect();
         let arrivals = places.iter().map(|(at, position)| self.intake.log.wait_beyond(at, *position).boxed());
+        let arrival = select_all(arrivals);
+        let joined = self.joined;
         tokio::select! {
             () = drain.cancelled() => Ok(()),
-            (arrival, _, _) = select_all(arrivals) => Ok(arrival?),
-            added = self.wait_for_partitions() => added,
+            (arrival, _, _) = arrival => Ok(arrival?),
+            added = wait_for_partitions(&self.intake, joined) => added,
+            hand_over = self.hand_overs.recv() => {
+                self.hand_over = hand_over;
+                Ok(())
+            }
         }
     }
 
-    /// Returns when the topic has partitions that the lane does not read yet. The log keeps their records for the lane meanwhile.
-    async fn wait_for_partitions(&self) -> Result<(), LaneError> {
-        while self.intake.log.topic(&self.intake.topic).await?.config.partitions <= self.joined {
-            tokio::time::sleep(DISCOVER_INTERVAL).await;
-        }
-        Ok(())
+    /// Lets the replay catch up with the lane, which stands still meanwhile, and takes its table.
+    async fn take_over(&mut self, mut replay: Replay) -> Result<(), LaneError> {
+        let positions = self.positions(BTreeMap::new()).await?;
+        replay.read_to(&positions).await?;
+        self.writer.take_over(replay).await
     }
 
     /// The topic's partitions as they are now; those that are new are joined.
@@ -237,6 +276,14 @@ impl StreamLane {
 enum Step {
     Committed,
     Drained,
+}
+
+/// Returns when the topic has partitions that the lane does not read yet. The log keeps their records for the lane meanwhile.
+async fn wait_for_partitions(intake: &Intake, joined: u32) -> Result<(), LaneError> {
+    while intake.log.topic(&intake.topic).await?.config.partitions <= joined {
+        tokio::time::sleep(DISCOVER_INTERVAL).await;
+    }
+    Ok(())
 }
 
 /// The partitions of a topic as they are now.

@@ -7,8 +7,10 @@ mod commit;
 mod dead;
 mod error;
 mod files;
+mod history;
 mod location;
 mod old_versions;
+mod shadow;
 mod table;
 mod upkeep;
 
@@ -16,6 +18,7 @@ pub use commit::{Commit, Progress};
 pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema, dead_letters_from};
 pub use error::TableError;
 pub use files::{TableFiles, WrittenFiles};
+pub use history::PastCommit;
 pub use location::{TableLocation, TableRoot};
 pub use table::Table;
 pub use upkeep::Upkeep;
