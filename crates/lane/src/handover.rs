@@ -8,16 +8,8 @@ use crate::replay::Replay;
 /// A replay that is to be taken over, and who wants to know how that went.
 #[derive(Debug)]
 pub(crate) struct HandOver {
-    replay: Replay,
-    done: oneshot::Sender<Result<(), LaneError>>,
-}
-
-impl HandOver {
-    /// Takes the replay over and tells.
-    pub async fn carry_out(self, take_over: impl AsyncFnOnce(Replay) -> Result<(), LaneError>) {
-        // Whoever has stopped waiting finds the outcome in the table.
-        let _ = self.done.send(take_over(self.replay).await);
-    }
+    pub replay: Replay,
+    pub done: oneshot::Sender<Result<(), LaneError>>,
 }
 
 /// Where replays are handed to one stream lane.

@@ -34,6 +34,21 @@ pub struct ReplaySource {
     pub log: Arc<dyn EventLog>,
 }
 
+impl ReplaySource {
+    /// The partitions that the log or the archive knows.
+    pub(crate) async fn partitions(&self, topic: &TopicName) -> Result<Vec<Partition>, LaneError> {
+        let mut partitions = self.archive.partitions(topic).await?;
+        match self.log.topic(topic).await {
+            Ok(known) => partitions.extend((0..known.config.partitions).map(Partition)),
+            Err(LogError::UnknownTopic(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        partitions.sort_unstable();
+        partitions.dedup();
+        Ok(partitions)
+    }
+}
+
 /// A table that is being built anew.
 #[derive(Debug)]
 pub struct Replay {
@@ -90,7 +105,7 @@ impl Replay {
         let shadow_parts = LaneParts { dead: letters, ..parts.clone() };
         let mut writer = LaneWriter::open_at(shadow_parts, &places.rows).await?;
         let protection = Protection::new(&source.log, &writer);
-        for partition in partitions(&source, writer.topic()).await? {
+        for partition in source.partitions(writer.topic()).await? {
             protection.from(partition, writer.position(partition).await?);
         }
         Ok(Self { writer, places, base, source, protection })
@@ -159,21 +174,18 @@ impl Replay {
         Ok(())
     }
 
-    /// Gives it up and removes what it built.
+    /// Removes what a replay of a lane has built that was given up. The next one does so, too.
     ///
     /// # Errors
-    /// [`LaneError::Table`]; the next replay of the lane removes what is left.
-    pub async fn discard(self) -> Result<(), LaneError> {
-        let Self { writer, places, .. } = self;
-        drop(writer);
-        places.remove().await
+    /// [`LaneError::Table`].
+    pub async fn clear(parts: &LaneParts) -> Result<(), LaneError> {
+        Places::of(parts)?.remove().await
     }
 }
 
 /// The version of the live table from which the replay goes on, where there is one.
 async fn base(parts: &LaneParts, source: &ReplaySource, point: Point) -> Result<Option<TableVersion>, LaneError> {
-    let topic = &parts.stream.lane(parts.lane).topic;
-    let versions = TableVersions::read(parts, &partitions(source, topic).await?).await?;
+    let versions = TableVersions::read(parts, source).await?;
     let Some(base) = versions.before(point).filter(|base| base.positions.values().any(|at| *at > Offset::ZERO)) else {
         return Ok(None);
     };
@@ -206,19 +218,6 @@ async fn take_base(parts: &LaneParts, shadow: &mut Table, base: &TableVersion) -
 
 pub(crate) fn live_place(parts: &LaneParts) -> Result<TableLocation, LaneError> {
     Ok(parts.tables.table(parts.lane.as_str(), &parts.stream.lane(parts.lane).table)?)
-}
-
-/// The partitions that the log or the archive knows.
-async fn partitions(source: &ReplaySource, topic: &TopicName) -> Result<Vec<Partition>, LaneError> {
-    let mut partitions = source.archive.partitions(topic).await?;
-    match source.log.topic(topic).await {
-        Ok(known) => partitions.extend((0..known.config.partitions).map(Partition)),
-        Err(LogError::UnknownTopic(_)) => {}
-        Err(error) => return Err(error.into()),
-    }
-    partitions.sort_unstable();
-    partitions.dedup();
-    Ok(partitions)
 }
 
 /// Archived records up to before `end`.

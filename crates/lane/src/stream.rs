@@ -109,7 +109,9 @@ impl StreamLane {
         let mut pause = FIRST_PAUSE;
         loop {
             if let Some(hand_over) = self.hand_over.take().or_else(|| self.hand_overs.try_recv().ok()) {
-                hand_over.carry_out(async |replay| self.take_over(replay).await).await;
+                let HandOver { replay, done } = hand_over;
+                // Whoever has stopped waiting finds the outcome in the table.
+                let _ = done.send(self.take_over(replay).await);
             }
             let step = tokio::select! {
                 () = stop.cancelled() => return,

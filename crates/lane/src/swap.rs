@@ -55,9 +55,11 @@ impl LaneWriter {
             ("pinflow.definition".to_owned(), format!("{:016x}", self.definition).into()),
             ("pinflow.rows".to_owned(), shadow.table.row_count()?.into()),
         ];
-        // The merging of its small files would go on in files that are about to be removed.
-        if let Err(error) = shadow.table.rest().await {
-            tracing::warn!(%error, "small files stay for now");
+        // The merging of small files would go on in folders that are about to be removed.
+        for rested in [shadow.table.rest().await, shadow.parts.dead.lock().await.rest().await] {
+            if let Err(error) = rested {
+                tracing::warn!(%error, "small files stay for now");
+            }
         }
         self.in_doubt = true;
         self.table.swap(&shadow.table, &Commit { rows: Vec::new(), progress, notes }).await?;

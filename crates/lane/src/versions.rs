@@ -6,7 +6,7 @@ use pinflow_event::{Offset, Partition, Timestamp};
 use pinflow_table::{PastCommit, Table};
 
 use crate::error::LaneError;
-use crate::replay::live_place;
+use crate::replay::{ReplaySource, live_place};
 use crate::writer::{LaneParts, application_of};
 
 /// A point of a lane's way through its topic.
@@ -37,13 +37,14 @@ pub struct TableVersion {
 pub struct TableVersions(Vec<TableVersion>);
 
 impl TableVersions {
-    /// Reads them from the live table of a lane.
+    /// Reads them from the live table of a lane, for the partitions that the source of its replays knows.
     ///
     /// # Errors
-    /// [`LaneError::Table`].
-    pub async fn read(parts: &LaneParts, partitions: &[Partition]) -> Result<Self, LaneError> {
+    /// [`LaneError::Table`]; where the partitions cannot be found out.
+    pub async fn read(parts: &LaneParts, source: &ReplaySource) -> Result<Self, LaneError> {
         let location = live_place(parts)?;
         let topic = &parts.stream.lane(parts.lane).topic;
+        let partitions = source.partitions(topic).await?;
         let mut newest = Table::open_outdated(&location, parts.cleaner.output_schema()).await?;
         let commits = newest.past_commits().await?;
         let oldest = match commits.first() {
@@ -66,7 +67,7 @@ impl TableVersions {
             positions,
             goes_on: true,
         };
-        Ok(Self(roll_forward(first, commits.get(1..).unwrap_or_default(), partitions, &applications)))
+        Ok(Self(roll_forward(first, commits.get(1..).unwrap_or_default(), &partitions, &applications)))
     }
 
     /// The newest version that holds nothing behind `point` and may be gone on from.

@@ -3,7 +3,7 @@
 use pinflow_openapi::schema::{array, boolean, constant, count, integer, nullable, object, text, text_of};
 use pinflow_openapi::{Api, Document, Operation, Parameter};
 
-use crate::metrics;
+use crate::{metrics, replay_api};
 
 const JSON: &str = "application/json";
 
@@ -26,6 +26,12 @@ fn document() -> Document {
 }
 
 fn api() -> Api {
+    let mut own = api_of_operations();
+    own.operations.extend(replay_api::operations());
+    own
+}
+
+fn api_of_operations() -> Api {
     let part = object([("name", text()), ("ready", boolean()), ("reason?", text())]);
     let readiness = || object([("ready", boolean()), ("parts", array(part.clone()))]);
     Api {

@@ -36,7 +36,7 @@ impl Table {
         let entries = store.list(Some(&Path::from("_delta_log")));
         let mut versions: Vec<u64> = entries
             .try_filter_map(async |entry| {
-                Ok(entry.location.filename().and_then(|name| name.strip_suffix(".json")?.parse().ok()))
+                Ok(entry.location.filename().and_then(|name| name.strip_suffix(".json")?.parse::<u64>().ok()))
             })
             .try_collect()
             .await

@@ -86,7 +86,7 @@ impl Table {
         if self.other_columns.is_some() {
             let columns: StructType =
                 self.schema.as_ref().try_into_kernel().map_err(|error| failed(DeltaTableError::from(error)))?;
-            let metadata = snapshot.metadata().clone().with_schema(&columns).map_err(failed)?;
+            let metadata = snapshot.metadata().clone().with_schema(&columns).map_err(|error| failed(DeltaTableError::from(error)))?;
             actions.push(Action::Metadata(metadata));
         }
         let operation = DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };

@@ -9,5 +9,6 @@ mod fresh;
 mod golden;
 mod observation;
 mod other_pipeline;
+mod replay;
 mod restart;
 mod support;
