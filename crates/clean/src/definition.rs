@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn it_is_kept_by_tables_so_it_never_changes() {
-        assert_eq!(definition(&stream("SELECT id FROM input")), 0);
+        assert_eq!(definition(&stream("SELECT id FROM input")), 4_465_911_663_145_518_184);
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) async fn take_all(
     chunks: impl Stream<Item = Result<Chunk, LaneError>>,
 ) -> Result<(), LaneError> {
     let cleaning = writer.cleaning();
-    let cleaned = chunks.map(|chunk| {
+    let cleaned = chunks.map(move |chunk| {
         let cleaning = cleaning.clone();
         async move {
             let chunks = Arc::new(vec![chunk?]);

@@ -274,7 +274,8 @@ fn rows(notes: &[(Partition, Offset, Note)]) -> RecordBatch {
 
 fn read(batch: &RecordBatch) -> Result<Vec<(Partition, Offset, Note)>, ArrowError> {
     // The table may give the same texts in another layout.
-    let fitted = batch.columns().iter().zip(schema().fields()).map(|(column, field)| cast(column, field.data_type()));
+    let schema = schema();
+    let fitted = batch.columns().iter().zip(schema.fields()).map(|(column, field)| cast(column, field.data_type()));
     let columns: Vec<ArrayRef> = fitted.collect::<Result<_, _>>()?;
     let number = |column: usize, row: usize| columns[column].as_primitive::<Int64Type>().value(row);
     let text = |column: usize, row: usize| {

@@ -7,12 +7,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt, TryStreamExt, stream};
-use pinflow_archive::{ArchiveReader, ReadSettings};
+use futures::{Stream, stream};
+use pinflow_archive::{ArchiveReader, ReadSettings, RecordBatches};
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 use pinflow_log::{EventLog, LogError, ReadLimit};
 use pinflow_table::{Commit, Progress, Table, TableLocation};
-use tokio::sync::Mutex;
 
 use crate::chunk::{Chunk, LoggedRecord, Records};
 use crate::error::LaneError;
@@ -145,7 +144,7 @@ impl Replay {
             };
             if bounds.is_none_or(|bounds| bounds.earliest > from || bounds.end < *end) {
                 let batches = self.source.archive.records(&at, from, ReadSettings::default()).await?;
-                feed::take_all(&mut self.writer, archived(batches.into_stream(), *end)).await?;
+                feed::take_all(&mut self.writer, archived(batches, *end)).await?;
             }
             let next = self.writer.position(*partition).await?;
             if next < *end {
@@ -169,7 +168,7 @@ impl Replay {
             let at = TopicPartition::new(self.writer.topic().clone(), partition);
             let from = self.writer.position(partition).await?;
             let batches = self.source.archive.records(&at, from, ReadSettings::default()).await?;
-            feed::take_all(&mut self.writer, archived(batches.into_stream(), Offset(u64::MAX))).await?;
+            feed::take_all(&mut self.writer, archived(batches, Offset(u64::MAX))).await?;
         }
         Ok(())
     }
@@ -221,17 +220,15 @@ pub(crate) fn live_place(parts: &LaneParts) -> Result<TableLocation, LaneError> 
 }
 
 /// Archived records up to before `end`.
-fn archived(
-    batches: impl Stream<Item = Result<pinflow_archive::ArchivedBatch, pinflow_archive::ArchiveError>>,
-    end: Offset,
-) -> impl Stream<Item = Result<Chunk, LaneError>> {
-    let before_end = batches.take_while(move |batch| {
-        let goes_on = batch.as_ref().map_or(true, |batch| batch.first < end);
-        async move { goes_on }
-    });
-    before_end.map_err(LaneError::from).map_ok(move |mut batch| {
-        batch.truncate(end.since(batch.first));
-        Chunk::archived(batch)
+fn archived(batches: RecordBatches, end: Offset) -> impl Stream<Item = Result<Chunk, LaneError>> {
+    stream::try_unfold(batches, move |mut batches| async move {
+        match batches.next_batch().await.transpose()? {
+            Some(mut batch) if batch.first < end => {
+                batch.truncate(end.since(batch.first));
+                Ok(Some((Chunk::archived(batch), batches)))
+            }
+            _ => Ok(None),
+        }
     })
 }
 

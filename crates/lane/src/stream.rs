@@ -111,7 +111,7 @@ impl StreamLane {
             if let Some(hand_over) = self.hand_over.take().or_else(|| self.hand_overs.try_recv().ok()) {
                 let HandOver { replay, done } = hand_over;
                 // Whoever has stopped waiting finds the outcome in the table.
-                let _ = done.send(self.take_over(replay).await);
+                let _ = done.send(self.take_over(replay).boxed().await);
             }
             let step = tokio::select! {
                 () = stop.cancelled() => return,

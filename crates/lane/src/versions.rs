@@ -45,7 +45,7 @@ impl TableVersions {
         let location = live_place(parts)?;
         let topic = &parts.stream.lane(parts.lane).topic;
         let partitions = source.partitions(topic).await?;
-        let mut newest = Table::open_outdated(&location, parts.cleaner.output_schema()).await?;
+        let newest = Table::open_outdated(&location, parts.cleaner.output_schema()).await?;
         let commits = newest.past_commits().await?;
         let oldest = match commits.first() {
             Some(commit) => Table::at_version(&location, commit.version).await.ok(),

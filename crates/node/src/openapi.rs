@@ -21,17 +21,11 @@ pub fn openapi() -> String {
 
 fn document() -> Document {
     let mut apis = pinflow_gateway::openapi::apis();
-    apis.extend([pinflow_dashboard::openapi::api(), api()]);
+    apis.extend([pinflow_dashboard::openapi::api(), replay_api::api(), api()]);
     Document::new(DESCRIPTION, env!("CARGO_PKG_VERSION"), &apis)
 }
 
 fn api() -> Api {
-    let mut own = api_of_operations();
-    own.operations.extend(replay_api::operations());
-    own
-}
-
-fn api_of_operations() -> Api {
     let part = object([("name", text()), ("ready", boolean()), ("reason?", text())]);
     let readiness = || object([("ready", boolean()), ("parts", array(part.clone()))]);
     Api {

@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use pinflow_openapi::schema::{array, count, map, nullable, object, one_of_texts, text, text_of};
-use pinflow_openapi::{Operation, Parameter, Schema};
+use pinflow_openapi::schema::{any, array, count, map, nullable, object, one_of_texts, text, text_of};
+use pinflow_openapi::{Api, Operation, Parameter, Schema};
 use pinflow_pipeline::Lane;
 use serde::Deserialize;
 
@@ -132,7 +132,12 @@ impl IntoResponse for Refusal {
 const JSON: &str = "application/json";
 
 /// The operations, for the OpenAPI document.
-pub(crate) fn operations() -> Vec<Operation> {
+pub(crate) fn api() -> Api {
+    let description = "Building a lane's table anew beside the live one, and swapping it in";
+    Api { tag: "Replays", description, operations: operations(), schemas: Vec::new() }
+}
+
+fn operations() -> Vec<Operation> {
     let body = object([("lane?", lane()), ("from?", nullable(text())), ("to?", nullable(text()))]);
     vec![
         operation("POST", "/api/replays/{stream}", "startReplay", "Build a lane's table anew beside the live one")
@@ -178,7 +183,7 @@ fn error() -> Schema {
 }
 
 fn view() -> Schema {
-    let row = || nullable(map(pinflow_openapi::schema::any()));
+    let row = || nullable(map(any()));
     let sample = object([
         ("what", one_of_texts(&["added", "missing", "changed"])),
         ("before", row()),

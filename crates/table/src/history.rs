@@ -2,7 +2,7 @@
 
 use deltalake::DeltaTableError;
 use deltalake::logstore::object_store::path::Path;
-use deltalake::logstore::object_store::{ObjectStore, ObjectStoreExt};
+use deltalake::logstore::object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 use futures::TryStreamExt;
 use pinflow_event::Timestamp;
 use serde::Deserialize;
@@ -33,14 +33,10 @@ impl Table {
     pub async fn past_commits(&self) -> Result<Vec<PastCommit>, TableError> {
         let failed = |e: DeltaTableError| delta("read the history of", &self.name, e);
         let store = self.table.log_store().object_store(None);
-        let entries = store.list(Some(&Path::from("_delta_log")));
-        let mut versions: Vec<u64> = entries
-            .try_filter_map(async |entry| {
-                Ok(entry.location.filename().and_then(|name| name.strip_suffix(".json")?.parse::<u64>().ok()))
-            })
-            .try_collect()
-            .await
-            .map_err(|error| failed(error.into()))?;
+        let entries = store.list(Some(&Path::from("_delta_log"))).try_collect::<Vec<_>>();
+        let entries = entries.await.map_err(|error| failed(error.into()))?;
+        let version = |entry: &ObjectMeta| entry.location.filename()?.strip_suffix(".json")?.parse().ok();
+        let mut versions: Vec<u64> = entries.iter().filter_map(version).collect();
         versions.sort_unstable();
         let mut commits = Vec::with_capacity(versions.len());
         for version in versions {

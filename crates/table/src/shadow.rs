@@ -5,6 +5,7 @@
 //! leaves one of the two. The files are in the table's folder before the commit names them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::{Action, Add, MetadataExt, Remove, StructType};
@@ -12,13 +13,16 @@ use deltalake::logstore::object_store::path::Path;
 use deltalake::logstore::object_store::{self, CopyMode, CopyOptions, ObjectStore, ObjectStoreExt};
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
-use futures::{StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::commit::Commit;
 use crate::error::TableError;
 use crate::files::WrittenFiles;
 use crate::location::TableLocation;
 use crate::table::{Table, delta};
+
+/// Files that are copied at a time.
+const COPIES: usize = 16;
 
 impl Table {
     /// Puts the rows of `shadow` in the place of those that this table has, and gives it the columns that it was opened for, in one
@@ -34,10 +38,7 @@ impl Table {
         let shadow_files = files_of(&shadow.table).map_err(|e| delta("read", &shadow.name, e))?;
         let own: HashSet<String> = self.files()?.into_iter().map(|file| file.path).collect();
         let new: Vec<Add> = shadow_files.iter().filter(|file| !own.contains(&file.path)).cloned().collect();
-        let copied = futures::stream::iter(new.iter().map(|file| self.copy_file(shadow, &file.path)));
-        copied
-            .buffer_unordered(16)
-            .try_collect::<()>()
+        self.copy_files(shadow, &new)
             .await
             .map_err(|error| delta("copy files into", &self.name, DeltaTableError::from(error)))?;
         let kept = shadow_files.into_iter().map(|file| file.path).collect();
@@ -95,18 +96,29 @@ impl Table {
         Ok(written)
     }
 
-    async fn copy_file(&self, from: &Table, name: &str) -> object_store::Result<()> {
-        let place = |table: &Table| -> object_store::Result<Path> {
+    /// Copies files of another table into this one's folder, several at a time.
+    async fn copy_files(&self, from: &Table, files: &[Add]) -> object_store::Result<()> {
+        let place = |table: &Table, name: &str| -> object_store::Result<Path> {
             let folder = Path::from_url_path(table.table.table_url().path())?;
             Ok(Path::from_iter(folder.parts().chain(Path::parse(name)?.parts())))
         };
-        let store = self.table.log_store().root_object_store(None);
-        let options = CopyOptions { mode: CopyMode::Create, ..CopyOptions::default() };
-        match store.copy_opts(&place(from)?, &place(self)?, options).await {
-            // From an earlier try, or of an older version: names of data files are never used twice.
-            Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
-            copied => copied,
+        let mut copies = Vec::with_capacity(files.len());
+        for file in files {
+            copies.push((place(from, &file.path)?, place(self, &file.path)?));
         }
+        let store = self.table.log_store().root_object_store(None);
+        let copied = stream::iter(copies).map(move |(original, copy)| {
+            let store = Arc::clone(&store);
+            async move {
+                let options = CopyOptions { mode: CopyMode::Create, ..CopyOptions::default() };
+                match store.copy_opts(&original, &copy, options).await {
+                    // From an earlier try, or of an older version: names of data files are never used twice.
+                    Err(object_store::Error::AlreadyExists { .. }) => Ok(()),
+                    copied => copied,
+                }
+            }
+        });
+        copied.buffer_unordered(COPIES).try_collect().await
     }
 
     fn files(&self) -> Result<Vec<Add>, TableError> {
