@@ -25,7 +25,11 @@ const SORTED_BELOW: Offset = Offset(1_000_000_000);
 
 impl ArchiveReader {
     /// The listing of a partition's folder as far as it may hold objects that begin at `from` or later.
-    pub(crate) fn list_from(&self, at: &TopicPartition, from: Offset) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
+    pub(crate) fn list_from(
+        &self,
+        at: &TopicPartition,
+        from: Offset,
+    ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
         let folder = partition_folder(at);
         if from == Offset::ZERO || from >= SORTED_BELOW {
             return self.store().list(Some(&folder));

@@ -82,7 +82,12 @@ pub fn replay_samples(view: &ReplayView) -> Rows {
     for sample in view.difference.iter().flat_map(|difference| &difference.samples) {
         let shown = |row: &Option<Map<String, Value>>| row.clone().map(|row| Value::Object(row).to_string());
         let columns = sample.columns.join(", ");
-        rows.rows.push(vec![json!(sample.what), json!(columns), json!(shown(&sample.before)), json!(shown(&sample.after))]);
+        rows.rows.push(vec![
+            json!(sample.what),
+            json!(columns),
+            json!(shown(&sample.before)),
+            json!(shown(&sample.after)),
+        ]);
     }
     rows
 }

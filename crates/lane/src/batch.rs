@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use pinflow_archive::{ArchiveReader, ReadSettings};
-use pinflow_event::{Offset, TopicPartition};
+use pinflow_archive::{ArchiveReader, ReadSettings, StoredObject};
+use pinflow_event::{Offset, Partition, TopicPartition};
 use pinflow_log::EventLog;
 
 use crate::chunk::Chunk;
@@ -155,19 +155,20 @@ impl BatchLane {
     /// [`LaneError`]; then the table is as it was.
     pub async fn rebuild(&mut self, log: Arc<dyn EventLog>) -> Result<BatchRun, LaneError> {
         let source = ReplaySource { archive: self.archive.clone(), log };
-        let mut objects = Vec::new();
-        for partition in self.archive.partitions(self.writer.topic()).await? {
-            let at = TopicPartition::new(self.writer.topic().clone(), partition);
-            objects.push((partition, self.archive.stored(&at, Offset::ZERO, usize::MAX).await?));
-        }
+        let objects = self.stored().await?;
         let mut replay = Replay::begin(&self.writer.parts, source, None).await?;
         replay.read_archive().await?;
         let run = BatchRun::between(&LaneStatus::default(), &replay.status().get());
         self.writer.take_over_at_any_position(replay.writer).await?;
-        // A crash before this shows objects as changed that are not; one before the swap would hide some that are.
-        let now = self.writer.parts.clock.now();
-        Ledger::open(&self.writer.parts.tables, self.writer.stream()).await?.replace(&objects, now).await?;
+        self.note_anew(&objects).await?;
         Ok(run)
+    }
+
+    /// Notes what the objects are like that a table was built of. A crash before it shows objects as changed that are not; noted before
+    /// the swap, some that are would be hidden by one.
+    async fn note_anew(&self, objects: &[(Partition, Vec<StoredObject>)]) -> Result<(), LaneError> {
+        let now = self.writer.parts.clock.now();
+        Ledger::open(&self.writer.parts.tables, self.writer.stream()).await?.replace(objects, now).await
     }
 
     /// Puts what a replay of this lane built in the place of its table, once it has caught up with it.
@@ -179,8 +180,20 @@ impl BatchLane {
         for partition in self.status().get().position.into_keys() {
             positions.insert(partition, self.writer.position(partition).await?);
         }
+        let objects = self.stored().await?;
         replay.read_to(&positions).await?;
-        self.writer.take_over(replay).await
+        self.writer.take_over(replay).await?;
+        self.note_anew(&objects).await
+    }
+
+    /// All objects as they are now.
+    async fn stored(&self) -> Result<Vec<(Partition, Vec<StoredObject>)>, LaneError> {
+        let mut objects = Vec::new();
+        for partition in self.archive.partitions(self.writer.topic()).await? {
+            let at = TopicPartition::new(self.writer.topic().clone(), partition);
+            objects.push((partition, self.archive.stored(&at, Offset::ZERO, usize::MAX).await?));
+        }
+        Ok(objects)
     }
 
     /// Whether the definition has changed, and the run goes on all the same.

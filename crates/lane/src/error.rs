@@ -94,7 +94,9 @@ pub enum LaneError {
         rebuilt: Offset,
     },
     /// The lane ended before it took the replay over.
-    #[error("the stream lane of `{stream}` does not run, so it cannot take a replay over; start the node and replay again")]
+    #[error(
+        "the stream lane of `{stream}` does not run, so it cannot take a replay over; start the node and replay again"
+    )]
     NotRunning {
         /// The stream.
         stream: String,

@@ -203,7 +203,8 @@ impl Ledger {
         let mut stored = archive.stored(at, begin, SLICE).await?;
         let is_last_slice = stored.len() < SLICE || stored.last().is_none_or(|last| last.object.start >= position);
         stored.retain(|stored| stored.object.start < position);
-        let end = if is_last_slice { position } else { stored.last().map_or(position, |last| last.object.start.plus(1)) };
+        let end =
+            if is_last_slice { position } else { stored.last().map_or(position, |last| last.object.start.plus(1)) };
         let next = if is_last_slice { 0 } else { crate::writer::signed(end) };
         let changes = self.changes(at, &stored, begin, end);
         if next != cursor {

@@ -68,8 +68,7 @@ async fn write_letters(
     parts: &LaneParts,
     wanted: impl Fn(Option<(Partition, Offset)>) -> bool,
 ) -> Result<usize, LaneError> {
-    let failed =
-        |error: ArrowError| LaneError::Key { stream: parts.stream.name.clone(), reason: error.to_string() };
+    let failed = |error: ArrowError| LaneError::Key { stream: parts.stream.name.clone(), reason: error.to_string() };
     let topic = parts.stream.lane(parts.lane).topic.to_string();
     let schema = dead_letter_schema();
     let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();

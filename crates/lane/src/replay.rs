@@ -190,12 +190,11 @@ async fn base(parts: &LaneParts, source: &ReplaySource, point: Point) -> Result<
     };
     let old = Table::at_version(&live_place(parts)?, base.version).await?;
     // Rows of a version whose columns had other types could not be read as rows of today. A column that is new is null in them.
-    let readable = parts.cleaner.output_schema().fields().iter().all(|field| {
-        match old.schema().field_with_name(field.name()) {
+    let readable =
+        parts.cleaner.output_schema().fields().iter().all(|field| match old.schema().field_with_name(field.name()) {
             Ok(old) => old.data_type().equals_datatype(field.data_type()),
             Err(_) => parts.stream.key.as_ref() != Some(field.name()),
-        }
-    });
+        });
     Ok(readable.then(|| base.clone()))
 }
 

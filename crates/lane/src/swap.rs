@@ -62,6 +62,8 @@ impl LaneWriter {
             }
         }
         self.in_doubt = true;
+        // Whoever looks behind the table meanwhile waits: the keys are not those of its rows.
+        self.write_committed().positions.clear();
         self.table.swap(&shadow.table, &Commit { rows: Vec::new(), progress, notes }).await?;
         self.adopt(shadow);
         self.finish_swap().await?;

@@ -14,7 +14,8 @@ use pinflow_clean::{CleanBatch, Cleaner, KeySet, NewKeys, definition};
 use pinflow_event::{Clock, Offset, Partition, Position, TopicName};
 use pinflow_pipeline::{Lane, Stream};
 use pinflow_table::{
-    Commit, DeadLetter, Progress, Table, TableLocation, TableRoot, dead_letter_rows, dead_letter_schema, dead_letters_from,
+    Commit, DeadLetter, Progress, Table, TableLocation, TableRoot, dead_letter_rows, dead_letter_schema,
+    dead_letters_from,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;

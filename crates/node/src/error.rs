@@ -95,7 +95,9 @@ pub enum NodeError {
         stream: String,
     },
     /// A replay is not in the state that this takes.
-    #[error("the replay of the {lane} lane of stream `{stream}` is under way, or not ready; look at it again in a while")]
+    #[error(
+        "the replay of the {lane} lane of stream `{stream}` is under way, or not ready; look at it again in a while"
+    )]
     ReplayBusy {
         /// The lane.
         lane: pinflow_pipeline::Lane,

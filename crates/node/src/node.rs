@@ -140,7 +140,14 @@ impl Node {
         let (main, local) = (listeners.main().clone(), listeners.local().clone());
         let closing = self.signals.closing.clone();
         let view = Arc::clone(&self.view);
-        let router = server::router(&self.gateway, &self.dashboard, self.credentials.access(), view, self.replays(), closing.clone());
+        let router = server::router(
+            &self.gateway,
+            &self.dashboard,
+            self.credentials.access(),
+            view,
+            self.replays(),
+            closing.clone(),
+        );
         let limits = self.stages.config.limits;
         self.serving.spawn(pinflow_server::serve(listeners.into_listeners(), router, limits, closing));
         *self.view.urls.lock().expect("nobody panics while changing the addresses") = urls;

@@ -155,11 +155,21 @@ impl Running {
     }
 }
 
+/// Lets go of a replay, of which something else takes the place.
+pub(crate) fn forget(stages: &Stages, lane: Lane, stream: &str) {
+    lock(&stages.replays).remove(&(lane, stream.to_owned()));
+}
+
 async fn build(stages: &Stages, stream: &str, request: ReplayRequest, running: &Running) -> Result<(), NodeError> {
     let parts = &stages.lane_parts[&(request.lane, stream.to_owned())];
     let source = ReplaySource { archive: stages.archive_reader.clone(), log: Arc::clone(&stages.log) };
     let versions = TableVersions::read(parts, &source).await?;
     let target = request.to.map_or(versions.newest(), |point| versions.through(point)).clone();
+    // Runs of the batch lane wait: one that builds the table anew does so in the same place.
+    let _lane = match request.lane {
+        Lane::Batch => Some(stages.batch_lanes[stream].lock().await),
+        Lane::Stream => None,
+    };
     // Held until it is whole: whoever gives the replay up waits for this.
     let mut place = running.replay.lock().await;
     let mut replay = Replay::begin(parts, source, request.from).await?;

@@ -191,7 +191,8 @@ mod tests {
     fn a_point_is_an_offset_or_a_time() {
         assert_eq!(point("1000").unwrap(), Point::Offset(Offset(1_000)));
         let noon = Point::Time(Timestamp::from_millis(1_767_268_800_000));
-        for text in ["2026-01-01T12:00:00Z", "2026-01-01T13:00:00+01:00", "2026-01-01 12:00:00", "2026-01-01T12:00:00"] {
+        for text in ["2026-01-01T12:00:00Z", "2026-01-01T13:00:00+01:00", "2026-01-01 12:00:00", "2026-01-01T12:00:00"]
+        {
             assert_eq!(point(text).unwrap(), noon, "{text}");
         }
         assert_eq!(point("2026-01-01").unwrap(), Point::Time(Timestamp::from_millis(1_767_225_600_000)));

@@ -40,7 +40,11 @@ pub(crate) fn router(
     let log = Arc::clone(&view.stages.log);
     let tails = Router::new().route("/api/tail/{topic}", get(tail_topic)).with_state(Tails { log, stop });
     // They show the data, or the names, of all topics.
-    let own = dashboard.router().merge(tails).merge(operations::guarded(Arc::clone(&view))).merge(replay_api::routes(replays));
+    let own = dashboard
+        .router()
+        .merge(tails)
+        .merge(operations::guarded(Arc::clone(&view)))
+        .merge(replay_api::routes(replays));
     let own = own.route_layer(middleware::from_fn_with_state(access, ask_who));
     own.merge(operations::open(view)).merge(gateway.router())
 }

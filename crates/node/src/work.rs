@@ -13,7 +13,7 @@ use pinflow_table::{Commit, Progress, Table, TableError};
 
 use crate::error::NodeError;
 use crate::stages::Stages;
-use crate::{balance, settle};
+use crate::{balance, replay, settle};
 
 /// Does the work of tasks on a node's stages.
 #[derive(Debug)]
@@ -45,15 +45,19 @@ impl TaskRunner for Worker {
 }
 
 /// Archives what is acknowledged by now, then takes what is archived to the table: what is new of it, or with `full` all of it anew.
-async fn clean(stages: &Stages, stream: &str, full: bool) -> Result<TaskOutcome, NodeError> {
+async fn clean(stages: &Arc<Stages>, stream: &str, full: bool) -> Result<TaskOutcome, NodeError> {
     let ends = stages.ends(&stages.stream(stream)?.batch.topic).await?;
     stages.archive.flush_through(&ends).await?;
     let lane = Arc::clone(&stages.batch_lanes[stream]);
-    let log = Arc::clone(&stages.log);
+    let (all, name) = (Arc::clone(stages), stream.to_owned());
     // In a task of its own: a commit that was begun is finished even if the run is cancelled.
     let work = tokio::spawn(async move {
         let mut lane = lane.lock().await;
-        if full { lane.rebuild(log).await } else { lane.run().await }
+        if !full {
+            return lane.run().await;
+        }
+        replay::forget(&all, Lane::Batch, &name);
+        lane.rebuild(Arc::clone(&all.log)).await
     });
     let run = work.await.expect("the batch lane does not panic");
     let changes = match &run {
@@ -76,7 +80,9 @@ fn clean_note(run: &BatchRun, full: bool) -> String {
         note.push_str("; built anew");
     }
     if *mixed {
-        note.push_str("; the definition has changed, the table holds rows of both: `pinflow run --full` builds it anew");
+        note.push_str(
+            "; the definition has changed, the table holds rows of both: `pinflow run --full` builds it anew",
+        );
     }
     for change in changes.iter().take(NAMED) {
         note.push_str(&format!("; {change}"));

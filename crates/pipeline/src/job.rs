@@ -80,7 +80,8 @@ fn read_retry_delay(job: &Fields<'_>, what: &str, context: Context<'_>) -> Durat
 /// The tasks that an item of the list stands for: one, or with a pattern one for each name that fits.
 fn read_task(node: &Node, job: &str, targets: &Targets, context: Context<'_>) -> Vec<Draft> {
     let what = format!("{job}: a task");
-    let Some(read) = Fields::read(node, &what, node.line, &["clean", "query", "reconcile", "after", "full"], context) else {
+    let Some(read) = Fields::read(node, &what, node.line, &["clean", "query", "reconcile", "after", "full"], context)
+    else {
         return Vec::new();
     };
     let given: Vec<_> = KINDS.iter().filter_map(|kind| Some((*kind, read.entry(kind)?))).collect();

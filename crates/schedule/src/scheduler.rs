@@ -13,7 +13,9 @@ use crate::execution::Execution;
 use crate::record::RunRecord;
 use crate::run_id::RunIds;
 use crate::timer::wait_until;
-use crate::{JobRun, RunEvent, RunHistory, RunId, RunScope, Schedule, ScheduleError, SchedulerSettings, TaskRunner, Trigger};
+use crate::{
+    JobRun, RunEvent, RunHistory, RunId, RunScope, Schedule, ScheduleError, SchedulerSettings, TaskRunner, Trigger,
+};
 
 /// Events that wait for a slow watcher before it misses some.
 const EVENTS: usize = 256;
@@ -123,12 +125,7 @@ impl Scheduler {
     ///
     /// # Errors
     /// As [`Scheduler::start_job`].
-    pub async fn start(
-        &self,
-        job: &str,
-        scope: RunScope<'_>,
-        trigger: Trigger,
-    ) -> Result<StartedRun, ScheduleError> {
+    pub async fn start(&self, job: &str, scope: RunScope<'_>, trigger: Trigger) -> Result<StartedRun, ScheduleError> {
         self.begin(job, scope, trigger, self.0.clock.now()).await
     }
 

@@ -79,8 +79,7 @@ struct CommitInfo {
 }
 
 fn parse(version: u64, content: &[u8]) -> serde_json::Result<PastCommit> {
-    let mut commit =
-        PastCommit { version, time: None, adds_rows: false, removes_rows: false, progress: Vec::new() };
+    let mut commit = PastCommit { version, time: None, adds_rows: false, removes_rows: false, progress: Vec::new() };
     for action in serde_json::Deserializer::from_slice(content).into_iter::<Action>() {
         let Action { add, remove, txn, commit_info } = action?;
         commit.adds_rows |= add.is_some_and(|file| file.data_change);

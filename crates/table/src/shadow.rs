@@ -35,6 +35,7 @@ impl Table {
     /// [`TableError::Position`] where the table is elsewhere than the commit begins; [`TableError::Delta`], after which the table is
     /// as it was and the swap may be tried again.
     pub async fn swap(&mut self, shadow: &Table, commit: &Commit) -> Result<bool, TableError> {
+        self.rest_all_the_same().await;
         let shadow_files = files_of(&shadow.table).map_err(|e| delta("read", &shadow.name, e))?;
         let own: HashSet<String> = self.files()?.into_iter().map(|file| file.path).collect();
         let new: Vec<Add> = shadow_files.iter().filter(|file| !own.contains(&file.path)).cloned().collect();
@@ -51,6 +52,7 @@ impl Table {
     /// # Errors
     /// As [`Table::swap`].
     pub async fn overwrite(&mut self, files: WrittenFiles, commit: &Commit) -> Result<bool, TableError> {
+        self.rest_all_the_same().await;
         self.replace_files(files.adds, &HashSet::new(), commit).await
     }
 
@@ -70,10 +72,6 @@ impl Table {
         kept: &HashSet<String>,
         commit: &Commit,
     ) -> Result<bool, TableError> {
-        // A merge under way would conflict: it moves the rows that are to go. Where it failed, the files are as they were.
-        if let Err(error) = self.rest().await {
-            tracing::warn!(table = %self.name, %error, "small files and old versions stay for now");
-        }
         let failed = |e| delta("read", &self.name, e);
         let snapshot = self.table.snapshot().map_err(failed)?;
         let removed: Vec<Remove> = snapshot
@@ -87,13 +85,25 @@ impl Table {
         if self.other_columns.is_some() {
             let columns: StructType =
                 self.schema.as_ref().try_into_kernel().map_err(|error| failed(DeltaTableError::from(error)))?;
-            let metadata = snapshot.metadata().clone().with_schema(&columns).map_err(|error| failed(DeltaTableError::from(error)))?;
+            let metadata = snapshot
+                .metadata()
+                .clone()
+                .with_schema(&columns)
+                .map_err(|error| failed(DeltaTableError::from(error)))?;
             actions.push(Action::Metadata(metadata));
         }
         let operation = DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
         let written = self.commit_actions(actions, operation, commit).await?;
         self.other_columns = None;
         Ok(written)
+    }
+
+    /// Waits for upkeep under way: a merge moves the rows that are to go, and the removal of files that no commit names would not wait
+    /// for the commit that names the copies. Where it failed, the files are as they were.
+    async fn rest_all_the_same(&mut self) {
+        if let Err(error) = self.rest().await {
+            tracing::warn!(table = %self.name, %error, "small files and old versions stay for now");
+        }
     }
 
     /// Copies files of another table into this one's folder, several at a time.

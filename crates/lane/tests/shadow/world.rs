@@ -127,7 +127,9 @@ impl World {
             let lanes = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).unwrap();
             let lanes = lanes.as_string::<i32>();
             let all = batch.column(1).as_primitive::<Int64Type>();
-            offsets.extend((0..batch.num_rows()).filter(|row| lanes.value(*row) == lane.as_str()).map(|row| all.value(row)));
+            offsets.extend(
+                (0..batch.num_rows()).filter(|row| lanes.value(*row) == lane.as_str()).map(|row| all.value(row)),
+            );
         }
         offsets.sort_unstable();
         offsets

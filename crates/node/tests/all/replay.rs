@@ -19,9 +19,7 @@ fn mended() -> Pipeline {
 }
 
 fn events() -> Vec<Value> {
-    let event = |ind: usize| {
-        json!({ "ind": ind, "timestamp": "2020-01-01 00:00:00", "latitude": 1.0, "longitude": 2.0, "country": "Peru" })
-    };
+    let event = |ind: usize| json!({ "ind": ind, "timestamp": "2020-01-01 00:00:00", "latitude": 1.0, "longitude": 2.0, "country": "Peru" });
     (0..10).map(event).collect()
 }
 
@@ -74,14 +72,8 @@ async fn both_lanes_are_built_anew_by_a_changed_definition() {
     let error = run.tasks[0].error.clone().unwrap();
     assert_eq!((run.state, run.tasks[0].attempts), (RunState::Failed, 1));
     assert!(error.contains("stream `geo` has changed") && error.contains("pinflow run --full"), "{error}");
-    let started = ask(
-        &running,
-        "POST",
-        "api/jobs/daily/runs",
-        Some(json!({ "task": "clean.geo", "full": true })),
-        202,
-    )
-    .await;
+    let started =
+        ask(&running, "POST", "api/jobs/daily/runs", Some(json!({ "task": "clean.geo", "full": true })), 202).await;
     let path = format!("api/runs/{}", started["run_id"].as_str().unwrap());
     let wait = async {
         while ask(&running, "GET", &path, None, 200).await["state"] == "running" {
@@ -100,7 +92,8 @@ async fn both_lanes_are_built_anew_by_a_changed_definition() {
     ask(&running, "POST", "api/replays/geo", Some(json!({})), 202).await;
     let built = ended(&running, "api/replays/geo").await;
     let difference = &built["difference"];
-    let counts = ["rows_before", "rows_after", "same", "added", "missing", "changed"].map(|count| difference[count].as_u64());
+    let counts =
+        ["rows_before", "rows_after", "same", "added", "missing", "changed"].map(|count| difference[count].as_u64());
     assert_eq!((&built["state"], counts), (&json!("ready"), [10, 9, 0, 0, 1, 9].map(Some)), "{built}");
     assert!(difference["samples"].as_array().unwrap().iter().any(|sample| sample["columns"] == json!(["country"])));
     assert_eq!(countries(&running, Lane::Stream).await, [[json!("Peru"), json!(10)]], "the live table is as it was");
