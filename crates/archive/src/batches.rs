@@ -78,6 +78,11 @@ impl ArchivedBatch {
         (begin <= end).then(|| &self.data[begin as usize..end as usize])
     }
 
+    /// Lets go of the records behind the first `records`.
+    pub fn truncate(&mut self, records: u64) {
+        self.spans.truncate(usize::try_from(records).unwrap_or(usize::MAX));
+    }
+
     /// All records, in order.
     pub fn values(&self) -> impl Iterator<Item = Option<&[u8]>> {
         (0..self.len()).map(|index| self.value(index))

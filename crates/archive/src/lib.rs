@@ -20,6 +20,7 @@ mod reader;
 mod records;
 mod settings;
 mod status;
+mod stored;
 mod writer;
 
 pub use archive::Archive;
@@ -30,4 +31,5 @@ pub use reader::{ArchiveExtent, ArchiveReader, ObjectListing};
 pub use records::ArchivedRecords;
 pub use settings::{ArchiveSettings, ReadSettings};
 pub use status::PartitionStatus;
+pub use stored::StoredObject;
 pub use writer::ArchiveWriter;

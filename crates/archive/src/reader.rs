@@ -72,7 +72,25 @@ impl ArchiveReader {
     /// # Errors
     /// [`ArchiveError::Store`].
     pub async fn objects(&self, at: &TopicPartition, from: Offset) -> Result<ObjectListing, ArchiveError> {
-        Ok(self.list(at).await?.from(from))
+        Ok(self.list(at, Offset::ZERO).await?.from(from))
+    }
+
+    /// As [`ArchiveReader::objects`], for whoever knows that an object begins with `known`, which is not behind `from`: older objects
+    /// are not listed. Where that one is gone, all are.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Store`].
+    pub async fn objects_since(
+        &self,
+        at: &TopicPartition,
+        from: Offset,
+        known: Option<Offset>,
+    ) -> Result<ObjectListing, ArchiveError> {
+        let recent = self.list(at, known.unwrap_or_default()).await?;
+        if recent.objects.first().is_some_and(|first| first.start <= from) || known.is_none() {
+            return Ok(recent.from(from));
+        }
+        self.objects(at, from).await
     }
 
     /// Reads one object whole.
@@ -106,8 +124,19 @@ impl ArchiveReader {
         settings: ReadSettings,
     ) -> Result<RecordBatches, ArchiveError> {
         let listing = self.objects(at, from).await?;
+        Ok(self.records_of(at, from, listing, settings))
+    }
+
+    /// As [`ArchiveReader::records`], for objects that were listed before.
+    pub fn records_of(
+        &self,
+        at: &TopicPartition,
+        from: Offset,
+        listing: ObjectListing,
+        settings: ReadSettings,
+    ) -> RecordBatches {
         let fetch = Fetch::new(Arc::clone(&self.store), self.folder.clone(), &listing.objects, &settings);
-        Ok(RecordBatches::spawn(at.clone(), from, listing, fetch, settings))
+        RecordBatches::spawn(at.clone(), from, listing, fetch, settings)
     }
 
     /// How far the archive of `at` goes: the last object's start and the number of its records. Offset 0 where there is nothing.
@@ -115,7 +144,7 @@ impl ArchiveReader {
     /// # Errors
     /// [`ArchiveError::Torn`], [`ArchiveError::UnknownKind`] or [`ArchiveError::Repeated`] where that cannot be said; [`ArchiveError::Store`].
     pub async fn extent(&self, at: &TopicPartition) -> Result<ArchiveExtent, ArchiveError> {
-        let everything = self.list(at).await?;
+        let everything = self.list(at, Offset::ZERO).await?;
         let objects = everything.objects.len() as u64;
         let bytes = everything.objects.iter().map(|object| object.size).sum();
         let mut newest = everything.from(Offset(u64::MAX));
@@ -130,9 +159,19 @@ impl ArchiveReader {
         Ok(ArchiveExtent { end: records.next_offset(), objects, bytes })
     }
 
-    async fn list(&self, at: &TopicPartition) -> Result<Everything, ArchiveError> {
+    pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// Whether the store lists objects in the order of their names. A local folder has no order.
+    pub(crate) fn lists_by_name(&self) -> bool {
+        self.folder.is_none()
+    }
+
+    /// All objects that begin at `from` or later, and maybe some of those before.
+    async fn list(&self, at: &TopicPartition, from: Offset) -> Result<Everything, ArchiveError> {
         let folder = partition_folder(at);
-        let mut listed = self.store.list(Some(&folder));
+        let mut listed = self.list_from(at, from);
         let mut everything = Everything::default();
         while let Some(meta) = listed.try_next().await.map_err(ArchiveError::store("list", &folder))? {
             match classify(at, meta) {

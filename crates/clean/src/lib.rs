@@ -5,11 +5,13 @@
 //! Nothing here does I/O.
 
 mod decode;
+mod definition;
 mod error;
 mod key;
 mod reject;
 mod select;
 
+pub use definition::definition;
 pub use error::CleanError;
 pub use key::{Distinct, KeySet, NewKeys};
 pub use reject::{Reject, RejectCause};

@@ -52,6 +52,7 @@ impl Status {
                 NodeError::InUse { .. } => Some(Status::InUse),
                 NodeError::Pipeline(_)
                 | NodeError::Unknown { .. }
+                | NodeError::Point { .. }
                 | NodeError::Access(_)
                 | NodeError::Tls(_)
                 | NodeError::HalfOfTls

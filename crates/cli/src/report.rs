@@ -1,7 +1,8 @@
 //! What a node says, as rows.
 
 use pinflow_dashboard::view::RunState;
-use serde_json::{Value, json};
+use pinflow_node::ReplayView;
+use serde_json::{Map, Value, json};
 
 use crate::output::Rows;
 use crate::reach::model::{BalanceRow, DeadLetter, Reconciliation, Run, TaskRun};
@@ -55,15 +56,52 @@ pub fn reconciliation(streams: &[Reconciliation]) -> Rows {
     rows
 }
 
+/// How the table that a replay built differs from the live one.
+pub fn replay(view: &ReplayView) -> Rows {
+    let mut rows =
+        Rows::new(&["stream", "lane", "rows before", "rows after", "same", "added", "missing", "changed", "note"]);
+    rows.rows.extend(view.difference.iter().map(|difference| {
+        vec![
+            json!(view.stream),
+            json!(view.lane),
+            json!(difference.rows_before),
+            json!(difference.rows_after),
+            json!(difference.same),
+            json!(difference.added),
+            json!(difference.missing),
+            json!(difference.changed),
+            json!(difference.note),
+        ]
+    }));
+    rows
+}
+
+/// A few of the rows that differ; of a changed one also the columns that do.
+pub fn replay_samples(view: &ReplayView) -> Rows {
+    let mut rows = Rows::new(&["row", "columns", "before", "after"]);
+    for sample in view.difference.iter().flat_map(|difference| &difference.samples) {
+        let shown = |row: &Option<Map<String, Value>>| row.clone().map(|row| Value::Object(row).to_string());
+        let columns = sample.columns.join(", ");
+        rows.rows.push(vec![
+            json!(sample.what),
+            json!(columns),
+            json!(shown(&sample.before)),
+            json!(shown(&sample.after)),
+        ]);
+    }
+    rows
+}
+
 /// The tasks of a run.
 pub fn tasks(run: &Run) -> Rows {
-    let mut rows = Rows::new(&["task", "state", "attempts", "ms", "error"]);
+    let mut rows = Rows::new(&["task", "state", "attempts", "ms", "note", "error"]);
     rows.rows.extend(run.tasks.iter().map(|task| {
         vec![
             json!(task.name),
             json!(task.state),
             json!(task.attempts),
             took(task.started_ms, task.ended_ms),
+            json!(task.note),
             json!(task.error),
         ]
     }));

@@ -1,6 +1,7 @@
 //! The JSON API below `/api`.
 
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -105,11 +106,25 @@ async fn run(State(dashboard): State<Dashboard>, id: Result<Path<String>, PathRe
     Ok(Json(dashboard.view.run(&id?).await?))
 }
 
+/// How much of a job is done: all of it, unless a task is named.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartRequest {
+    task: Option<String>,
+    #[serde(default)]
+    full: bool,
+}
+
 async fn start_job(
     State(dashboard): State<Dashboard>,
     job: Result<Path<String>, PathRejection>,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let run_id = dashboard.view.start_job(&job?).await?;
+    let StartRequest { task, full } = match body? {
+        body if body.is_empty() => StartRequest::default(),
+        body => Json::from_bytes(&body)?.0,
+    };
+    let run_id = dashboard.view.start_job(&job?, task.as_deref(), full).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "run_id": run_id }))).into_response())
 }
 

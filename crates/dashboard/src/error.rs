@@ -4,7 +4,7 @@
 //! no number) arrives here too and gets the same shape.
 
 use axum::Json;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::rejection::{BytesRejection, JsonRejection, PathRejection, QueryRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -68,6 +68,12 @@ impl From<JsonRejection> for ApiError {
             status => status,
         };
         Self::without_hint(status, rejection.body_text())
+    }
+}
+
+impl From<BytesRejection> for ApiError {
+    fn from(rejection: BytesRejection) -> Self {
+        Self::without_hint(rejection.status(), rejection.body_text())
     }
 }
 

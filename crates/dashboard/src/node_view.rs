@@ -28,11 +28,12 @@ pub trait NodeView: Send + Sync {
     /// [`ErrorKind::NotFound`] for an id that there is not.
     async fn run(&self, id: &str) -> Result<RunView, ViewError>;
 
-    /// Starts a job and returns the id of its run at once, without waiting for the end.
+    /// Starts a job, or one task of it, and returns the id of its run at once, without waiting for the end. With `full` tasks that
+    /// clean build their tables anew.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] for a job that there is not; [`ErrorKind::Conflict`] while it runs already.
-    async fn start_job(&self, job: &str) -> Result<String, ViewError>;
+    /// [`ErrorKind::NotFound`] for a job or task that there is not; [`ErrorKind::Conflict`] while it runs already.
+    async fn start_job(&self, job: &str, task: Option<&str>, full: bool) -> Result<String, ViewError>;
 
     /// The latest answer of every query of the pipeline, in its order; those without an answer too.
     async fn answers(&self) -> Result<Vec<AnswerView>, ViewError>;

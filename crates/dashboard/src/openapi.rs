@@ -35,6 +35,7 @@ pub fn api() -> Api {
             get("/api/runs/{id}", "getRun", "A run", named("Run")).with(Parameter::path("id", name())),
             operation("POST", "/api/jobs/{job}/runs", "startJob", "Start a job")
                 .with(Parameter::path("job", name()))
+                .body([(JSON, object([("task?", nullable(text())), ("full?", boolean())]))])
                 .reply(202, "It has begun", [(JSON, object([("run_id", text())]))])
                 .reply(409, "It runs already", [(JSON, named(ERROR))]),
             get("/api/answers", "listAnswers", "The latest answer of every query", array(answer())),
@@ -204,6 +205,7 @@ fn run() -> Schema {
         ("attempts", count()),
         ("started_ms", time()),
         ("ended_ms", time()),
+        ("note", nullable(text())),
         ("error", nullable(text())),
     ]);
     object([

@@ -198,6 +198,8 @@ pub struct TaskView {
     pub started_ms: Option<i64>,
     /// When the last attempt ended; `None` while it runs.
     pub ended_ms: Option<i64>,
+    /// What it says about its success.
+    pub note: Option<String>,
     /// Why the last attempt failed.
     pub error: Option<String>,
 }

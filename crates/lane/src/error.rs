@@ -2,7 +2,9 @@
 
 use pinflow_archive::ArchiveError;
 use pinflow_clean::CleanError;
-use pinflow_event::{Offset, TopicPartition};
+use pinflow_event::{Offset, Partition, TopicPartition};
+
+use crate::ledger::ObjectChange;
 use pinflow_log::LogError;
 use pinflow_table::TableError;
 
@@ -41,6 +43,63 @@ pub enum LaneError {
         end: Offset,
         /// The table's position.
         position: Offset,
+    },
+    /// The stream's fields, SELECT or key are not those that made the table's rows.
+    #[error(
+        "the definition of stream `{stream}` has changed since its batch table was built, which may make other rows of the same \
+         events; build the table anew with `pinflow run --full`, or let old and new rows stand side by side with \
+         `batch.changed_definition: mix`"
+    )]
+    DefinitionChanged {
+        /// The stream.
+        stream: String,
+    },
+    /// Objects that were read before have changed.
+    #[error(
+        "the archive of stream `{stream}` changed behind the batch lane: {}; what is new was cleaned; `pinflow run --full` builds the \
+         table from what is archived now",
+        changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    ObjectsChanged {
+        /// The stream.
+        stream: String,
+        /// What was found.
+        changes: Vec<ObjectChange>,
+    },
+    /// Records that a replay needs are gone.
+    #[error(
+        "the records of {at} from offset {from} to before {to} are neither in the archive nor in the log; replay from a later point \
+         with `--from`"
+    )]
+    Unavailable {
+        /// The partition.
+        at: TopicPartition,
+        /// The first one.
+        from: Offset,
+        /// The first one that is not needed.
+        to: Offset,
+    },
+    /// A replay is elsewhere than the table that it should replace.
+    #[error(
+        "the replay of stream `{stream}` is at offset {rebuilt} of partition {partition}, its table at {position}; start the replay again"
+    )]
+    Behind {
+        /// The stream.
+        stream: String,
+        /// The partition.
+        partition: Partition,
+        /// Where the table is.
+        position: Offset,
+        /// Where the replay is.
+        rebuilt: Offset,
+    },
+    /// The lane ended before it took the replay over.
+    #[error(
+        "the stream lane of `{stream}` does not run, so it cannot take a replay over; start the node and replay again"
+    )]
+    NotRunning {
+        /// The stream.
+        stream: String,
     },
     /// The columns of keys or places could not be read.
     #[error("what the tables of stream `{stream}` hold cannot be read: {reason}")]

@@ -8,13 +8,16 @@ use std::time::Duration;
 use futures::future::{FutureExt, select_all};
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 use pinflow_log::{EventLog, LogError};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::chunk::Chunk;
 use crate::error::LaneError;
 use crate::fresh::FreshTail;
+use crate::handover::{HandOver, HandOvers};
 use crate::intake::{AbortOnDrop, Intake, Prepared};
+use crate::replay::Replay;
 use crate::writer::LaneWriter;
 
 /// When a micro-batch begins, and how much it takes: it begins once there is something and the interval is over, or as soon as
@@ -56,6 +59,11 @@ pub struct StreamLane {
     record_bytes: usize,
     /// The batch after the one that is being written.
     ahead: Option<AbortOnDrop<Result<Prepared, LaneError>>>,
+    /// Replays whose tables are to take the place of the lane's.
+    hand_overs: mpsc::Receiver<HandOver>,
+    hand_over: Option<HandOver>,
+    /// Where others hand them in.
+    counter: HandOvers,
 }
 
 impl StreamLane {
@@ -71,7 +79,19 @@ impl StreamLane {
             records: trigger.records,
             bytes: trigger.bytes,
         };
-        let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, record_bytes: 0, ahead: None };
+        let (counter, hand_overs) = HandOvers::new(writer.stream());
+        let mut lane = Self {
+            intake,
+            writer,
+            trigger,
+            joined: 0,
+            last_began: None,
+            record_bytes: 0,
+            ahead: None,
+            hand_overs,
+            hand_over: None,
+            counter,
+        };
         lane.partitions().await?;
         Ok(lane)
     }
@@ -81,11 +101,21 @@ impl StreamLane {
         FreshTail::new(Intake { records, bytes, ..self.intake.clone() }, self.writer.shared_committed())
     }
 
+    /// Where a replay of this lane is handed over, once the lane runs.
+    pub fn hand_overs(&self) -> HandOvers {
+        self.counter.clone()
+    }
+
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
     /// A failure is retried with growing pauses and shows in the lane's status.
     pub async fn run(mut self, drain: CancellationToken, stop: CancellationToken) {
         let mut pause = FIRST_PAUSE;
         loop {
+            if let Some(hand_over) = self.hand_over.take().or_else(|| self.hand_overs.try_recv().ok()) {
+                let HandOver { replay, done } = hand_over;
+                // Whoever has stopped waiting finds the outcome in the table.
+                let _ = done.send(self.take_over(replay).boxed().await);
+            }
             let step = tokio::select! {
                 () = stop.cancelled() => return,
                 step = self.step(&drain) => step,
@@ -106,6 +136,7 @@ impl StreamLane {
                     tokio::select! {
                         () = stop.cancelled() => return,
                         () = drain.cancelled() => {}
+                        hand_over = self.hand_overs.recv() => self.hand_over = hand_over,
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -129,7 +160,10 @@ impl StreamLane {
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
         let prepared = match self.prepared_ahead().await? {
             Some(prepared) => prepared,
-            None => self.prepare(drain).await?,
+            None => match self.prepare(drain).await? {
+                Some(prepared) => prepared,
+                None => return Ok(Step::Committed),
+            },
         };
         if prepared.chunks.is_empty() {
             return Ok(if drain.is_cancelled() { Step::Drained } else { Step::Committed });
@@ -166,10 +200,13 @@ impl StreamLane {
         Ok(Some(prepared))
     }
 
-    /// The next batch from the committed positions on.
-    async fn prepare(&mut self, drain: &CancellationToken) -> Result<Prepared, LaneError> {
+    /// The next batch from the committed positions on; `None` where a replay waits to be taken over first.
+    async fn prepare(&mut self, drain: &CancellationToken) -> Result<Option<Prepared>, LaneError> {
         if !drain.is_cancelled() {
             self.wait(drain).await?;
+            if self.hand_over.is_some() {
+                return Ok(None);
+            }
             // Others may be on their way: one commit for all of them is cheaper than one for each.
             let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
             if due > Instant::now() {
@@ -181,7 +218,7 @@ impl StreamLane {
             }
         }
         let from = self.positions(BTreeMap::new()).await?;
-        self.intake.clone().prepare(from).await
+        Ok(Some(self.intake.clone().prepare(from).await?))
     }
 
     /// Where each partition is to be read on: at `known`, else at the committed position.
@@ -206,11 +243,16 @@ impl StreamLane {
             // Also after a commit that was reported as failed and is in the table.
             self.writer.status().update(|status| (status.trouble, status.in_hand) = (None, None));
         }
+        let arrived = wait_for_records(&self.intake, positions, 1);
         tokio::select! {
             () = drain.cancelled() => Ok(()),
-            arrived = self.wait_for_records(positions, 1) => arrived,
+            arrived = arrived => arrived,
             // The log keeps their records for the lane meanwhile.
             added = self.intake.log.wait_for_partitions(&topic, self.joined) => Ok(added?),
+            hand_over = self.hand_overs.recv() => {
+                self.hand_over = hand_over;
+                Ok(())
+            }
         }
     }
 
@@ -219,7 +261,7 @@ impl StreamLane {
         let positions = self.positions(BTreeMap::new()).await?;
         let by_bytes = self.intake.bytes.checked_div(self.record_bytes).unwrap_or(usize::MAX);
         let share = self.intake.records.min(by_bytes) / positions.len().max(1);
-        self.wait_for_records(positions, share.max(1) as u64).await
+        wait_for_records(&self.intake, positions, share.max(1) as u64).await
     }
 
     async fn is_at_the_end(&self, positions: &BTreeMap<Partition, Offset>) -> Result<bool, LaneError> {
@@ -232,13 +274,11 @@ impl StreamLane {
         Ok(true)
     }
 
-    /// Returns when one of the partitions has so many records behind its position.
-    async fn wait_for_records(&self, positions: BTreeMap<Partition, Offset>, records: u64) -> Result<(), LaneError> {
-        let arrivals = positions.into_iter().map(|(partition, position)| {
-            let at = TopicPartition::new(self.intake.topic.clone(), partition);
-            async move { self.intake.log.wait_beyond(&at, position.plus(records - 1)).await }.boxed()
-        });
-        Ok(select_all(arrivals).await.0?)
+    /// Lets the replay catch up with the lane, which stands still meanwhile, and takes its table.
+    async fn take_over(&mut self, mut replay: Replay) -> Result<(), LaneError> {
+        let positions = self.positions(BTreeMap::new()).await?;
+        replay.read_to(&positions).await?;
+        self.writer.take_over(replay).await
     }
 
     /// The topic's partitions as they are now; those that are new are joined.
@@ -267,6 +307,19 @@ impl StreamLane {
 enum Step {
     Committed,
     Drained,
+}
+
+/// Returns when one of the partitions has so many records behind its position.
+async fn wait_for_records(
+    intake: &Intake,
+    positions: BTreeMap<Partition, Offset>,
+    records: u64,
+) -> Result<(), LaneError> {
+    let arrivals = positions.into_iter().map(|(partition, position)| {
+        let at = TopicPartition::new(intake.topic.clone(), partition);
+        async move { intake.log.wait_beyond(&at, position.plus(records - 1)).await }.boxed()
+    });
+    Ok(select_all(arrivals).await.0?)
 }
 
 /// The partitions of a topic as they are now.

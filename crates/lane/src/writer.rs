@@ -7,16 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 
-use arrow::array::{AsArray, RecordBatch};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, UInt32Type, UInt64Type};
 use arrow::error::ArrowError;
 use futures::TryStreamExt;
-use pinflow_clean::{CleanBatch, Cleaner, KeySet, NewKeys};
+use pinflow_clean::{CleanBatch, Cleaner, KeySet, NewKeys, definition};
 use pinflow_event::{Clock, Offset, Partition, Position, TopicName};
 use pinflow_pipeline::{Lane, Stream};
 use pinflow_table::{
-    Commit, DeadLetter, Progress, Table, TableRoot, dead_letter_rows, dead_letter_schema, dead_letters_from,
+    Commit, DeadLetter, Progress, Table, TableLocation, TableRoot, dead_letter_rows, dead_letter_schema,
+    dead_letters_from,
 };
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -25,6 +23,8 @@ use crate::chunk::{Chunk, RecordView, nth};
 use crate::error::LaneError;
 use crate::fresh::{Committed, SharedCommitted};
 use crate::gathering::Gathering;
+use crate::letters::places_of;
+use crate::replay::live_place;
 use crate::status::{BatchStatus, SharedStatus};
 
 /// The table of a stream's dead letters: both lanes write it, one at a time.
@@ -35,8 +35,11 @@ pub type DeadTable = Arc<Mutex<Table>>;
 /// # Errors
 /// [`LaneError::Table`].
 pub async fn open_dead_table(tables: &TableRoot, stream: &str) -> Result<DeadTable, LaneError> {
-    let table = Table::open(&tables.table("dead", stream)?, &dead_letter_schema()).await?;
-    Ok(Arc::new(Mutex::new(table)))
+    open_letters(&tables.table("dead", stream)?).await
+}
+
+pub(crate) async fn open_letters(location: &TableLocation) -> Result<DeadTable, LaneError> {
+    Ok(Arc::new(Mutex::new(Table::open(location, &dead_letter_schema()).await?)))
 }
 
 /// What a lane of a stream is made of.
@@ -61,28 +64,41 @@ pub struct LaneParts {
 /// Writes one lane of one stream.
 #[derive(Debug)]
 pub struct LaneWriter {
-    parts: LaneParts,
-    table: Table,
+    pub(crate) parts: LaneParts,
+    pub(crate) table: Table,
     committed: SharedCommitted,
-    status: SharedStatus,
+    pub(crate) status: SharedStatus,
+    /// What makes its rows, as the table keeps it; see [`pinflow_clean::definition`].
+    pub(crate) definition: i64,
     /// A commit was begun and its outcome not learned: it failed, or whoever waited for it gave up. Then the table alone knows
     /// the position and the keys, and both are read anew.
-    in_doubt: bool,
+    pub(crate) in_doubt: bool,
 }
 
 impl LaneWriter {
-    /// Opens the lane's table and remembers the keys that it holds.
+    /// Opens the lane's table and remembers the keys that it holds. A table that has other columns than the cleaning gives now is
+    /// opened too: nothing can be written until a replay has built it anew.
     ///
     /// # Errors
     /// [`LaneError::Table`], [`LaneError::Key`].
     pub async fn open(parts: LaneParts) -> Result<Self, LaneError> {
-        let location = parts.tables.table(parts.lane.as_str(), &parts.stream.lane(parts.lane).table)?;
-        let table = Table::open(&location, parts.cleaner.output_schema()).await?;
+        let mut writer = Self::open_at(parts.clone(), &live_place(&parts)?).await?;
+        if writer.finish_swap().await? {
+            writer.recover().await?;
+        }
+        Ok(writer)
+    }
+
+    /// As [`LaneWriter::open`], at another place than the lane's own.
+    pub(crate) async fn open_at(parts: LaneParts, location: &TableLocation) -> Result<Self, LaneError> {
+        let table = Table::open_outdated(location, parts.cleaner.output_schema()).await?;
+        let definition = definition(&parts.stream);
         let mut writer = Self {
             parts,
             table,
             committed: SharedCommitted::default(),
             status: SharedStatus::default(),
+            definition,
             in_doubt: false,
         };
         writer.recover().await?;
@@ -95,8 +111,9 @@ impl LaneWriter {
         self.write_committed().keys = None;
         self.table.reload().await?;
         let keys = match self.parts.cleaner.key_column() {
-            Some(_) => Some(read_keys(&self.parts, &self.table).await?),
-            None => None,
+            // No row is added to a table with other columns, so none has to be told apart.
+            Some(_) if self.table.check_columns().is_ok() => Some(read_keys(&self.parts, &self.table).await?),
+            _ => None,
         };
         let mut position = BTreeMap::new();
         for partition in self.status.get().position.into_keys() {
@@ -130,7 +147,8 @@ impl LaneWriter {
         let mut left = 0;
         let mut early: BTreeMap<Partition, Offset> = BTreeMap::new();
         while let Some(batch) = letters.try_next().await? {
-            for (partition, offset) in letters_of(&batch, lane, &topic).map_err(|e| self.key_error(&e.to_string()))? {
+            let places = places_of(&batch, lane, &topic).map_err(|e| self.key_error(&e.to_string()))?;
+            for (partition, offset) in places.into_iter().flatten() {
                 let position = self.committed(partition).await?;
                 if offset < position {
                     left += 1;
@@ -148,6 +166,11 @@ impl LaneWriter {
     /// The topic that the lane reads.
     pub fn topic(&self) -> &TopicName {
         &self.parts.stream.lane(self.parts.lane).topic
+    }
+
+    /// The stream's name.
+    pub fn stream(&self) -> &str {
+        &self.parts.stream.name
     }
 
     /// The name under which the lane tells the log what it still needs.
@@ -176,7 +199,7 @@ impl LaneWriter {
         Ok(offset)
     }
 
-    async fn committed(&mut self, partition: Partition) -> Result<Offset, LaneError> {
+    pub(crate) async fn committed(&mut self, partition: Partition) -> Result<Offset, LaneError> {
         let application = self.position_of(partition);
         Ok(Offset(self.table.progress(&application).await?.unsigned_abs()))
     }
@@ -316,7 +339,12 @@ impl LaneWriter {
                 });
             }
         }
+        let (application, from) = self.recorded_definition().await?;
+        if from != self.definition {
+            progress.push(Progress { application, from, to: self.definition });
+        }
         let mut notes = vec![
+            ("pinflow.definition".to_owned(), format!("{:016x}", self.definition).into()),
             ("pinflow.rows".to_owned(), (*rows).into()),
             ("pinflow.duplicates".to_owned(), (*duplicates).into()),
             ("pinflow.filtered".to_owned(), (*filtered).into()),
@@ -342,11 +370,11 @@ impl LaneWriter {
         Arc::clone(&self.committed)
     }
 
-    fn read_committed(&self) -> RwLockReadGuard<'_, Committed> {
+    pub(crate) fn read_committed(&self) -> RwLockReadGuard<'_, Committed> {
         self.committed.read().expect("nobody panics while writing what is committed")
     }
 
-    fn write_committed(&self) -> RwLockWriteGuard<'_, Committed> {
+    pub(crate) fn write_committed(&self) -> RwLockWriteGuard<'_, Committed> {
         self.committed.write().expect("nobody panics while writing what is committed")
     }
 
@@ -354,15 +382,15 @@ impl LaneWriter {
         self.read_committed().keys.as_ref().map_or(0, |keys| keys.len() as u64)
     }
 
-    fn position_of(&self, partition: Partition) -> String {
+    pub(crate) fn position_of(&self, partition: Partition) -> String {
         application_of(self.topic(), partition)
     }
 
-    fn counter_of(&self, counter: &str) -> String {
-        format!("pinflow/{}/{counter}", self.topic())
+    pub(crate) fn counter_of(&self, counter: &str) -> String {
+        counter_of(self.topic(), counter)
     }
 
-    async fn counter(&mut self, counter: &str) -> Result<u64, LaneError> {
+    pub(crate) async fn counter(&mut self, counter: &str) -> Result<u64, LaneError> {
         Ok(self.table.progress(&self.counter_of(counter)).await?.unsigned_abs())
     }
 
@@ -404,6 +432,11 @@ impl Cleaning {
     }
 }
 
+/// The application id under which a table keeps a count of the lane that reads a topic.
+pub(crate) fn counter_of(topic: &TopicName, counter: &str) -> String {
+    format!("pinflow/{topic}/{counter}")
+}
+
 /// The application id under which a table keeps how far it has taken in a partition.
 pub(crate) fn application_of(topic: &TopicName, partition: Partition) -> String {
     format!("pinflow/{topic}/{partition}")
@@ -428,18 +461,7 @@ async fn keep_healthy(table: &mut Table) {
     }
 }
 
-/// Where the letters of one lane and topic stand, among rows of lane, topic, partition, offset.
-fn letters_of(rows: &RecordBatch, lane: &str, topic: &str) -> Result<Vec<(Partition, Offset)>, ArrowError> {
-    let column = |number: usize, kind: &DataType| cast(rows.column(number), kind);
-    let (lanes, topics) = (column(0, &DataType::Utf8)?, column(1, &DataType::Utf8)?);
-    let (partitions, offsets) = (column(2, &DataType::UInt32)?, column(3, &DataType::UInt64)?);
-    let (lanes, topics) = (lanes.as_string::<i32>(), topics.as_string::<i32>());
-    let (partitions, offsets) = (partitions.as_primitive::<UInt32Type>(), offsets.as_primitive::<UInt64Type>());
-    let ours = (0..rows.num_rows()).filter(|row| lanes.value(*row) == lane && topics.value(*row) == topic);
-    Ok(ours.map(|row| (Partition(partitions.value(row)), Offset(offsets.value(row)))).collect())
-}
-
 /// Offsets as Delta keeps them.
-fn signed(offset: Offset) -> i64 {
+pub(crate) fn signed(offset: Offset) -> i64 {
     i64::try_from(offset.0).expect("a partition has less than 2^63 records")
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use pinflow_archive::ArchiveSettings;
 use pinflow_gateway::GatewaySettings;
-use pinflow_lane::Trigger;
+use pinflow_lane::{BatchSettings, Trigger};
 use pinflow_log::TopicConfig;
 use pinflow_pipeline::Pipeline;
 use pinflow_query::QueryLimits;
@@ -51,6 +51,8 @@ pub struct NodeConfig {
     pub archive: ArchiveSettings,
     /// Where its objects are; `None` is the folder `archive` of the data folder.
     pub archive_folder: Option<PathBuf>,
+    /// How batch lanes meet changes behind their backs.
+    pub batch: BatchSettings,
     /// The stream lanes' micro-batches.
     pub trigger: Trigger,
     /// How much of a stream that is not committed yet one question may clean.
@@ -160,6 +162,7 @@ impl NodeConfig {
             gateway: GatewaySettings { home: Some("/dashboard".to_owned()), ..GatewaySettings::default() },
             archive: ArchiveSettings::default(),
             archive_folder: None,
+            batch: BatchSettings::default(),
             trigger: Trigger::default(),
             fresh: FreshLimits::default(),
             tables: Upkeep::default(),

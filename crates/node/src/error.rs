@@ -80,6 +80,30 @@ pub enum NodeError {
     /// The two lanes of a stream hold other rows.
     #[error("{0}; `pinflow reconcile` shows a sample of the rows")]
     LanesDiffer(String),
+    /// A text that is neither an offset nor a time.
+    #[error("`{text}` is neither an offset nor a time; write `1000`, `2026-05-01` or `2026-05-01T10:00:00Z`")]
+    Point {
+        /// The text.
+        text: String,
+    },
+    /// The lane was not replayed since the node started.
+    #[error("there is no replay of the {lane} lane of stream `{stream}`; start one with `pinflow replay`")]
+    NoReplay {
+        /// The lane.
+        lane: pinflow_pipeline::Lane,
+        /// The stream.
+        stream: String,
+    },
+    /// A replay is not in the state that this takes.
+    #[error(
+        "the replay of the {lane} lane of stream `{stream}` is under way, or not ready; look at it again in a while"
+    )]
+    ReplayBusy {
+        /// The lane.
+        lane: pinflow_pipeline::Lane,
+        /// The stream.
+        stream: String,
+    },
     /// A lane does not get on.
     #[error("the {lane} lane of stream `{stream}` stands still: {cause}")]
     LaneStuck {

@@ -9,7 +9,7 @@ use pinflow_dashboard::{Dashboard, NodeView};
 use pinflow_event::TopicName;
 use pinflow_gateway::Gateway;
 use pinflow_pipeline::{Lane, Pipeline};
-use pinflow_schedule::{JobRun, RunHistory, Scheduler, SchedulerSettings, Trigger};
+use pinflow_schedule::{JobRun, RunHistory, RunScope, Scheduler, SchedulerSettings, Trigger};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -18,6 +18,7 @@ use crate::config::NodeConfig;
 use crate::credentials::Credentials;
 use crate::error::NodeError;
 use crate::listeners::Listeners;
+use crate::replay::Replays;
 use crate::stages::{Stages, secret, topics};
 use crate::tail::{TailFrom, TailRecord};
 use crate::view::View;
@@ -139,7 +140,14 @@ impl Node {
         let (main, local) = (listeners.main().clone(), listeners.local().clone());
         let closing = self.signals.closing.clone();
         let view = Arc::clone(&self.view);
-        let router = server::router(&self.gateway, &self.dashboard, self.credentials.access(), view, closing.clone());
+        let router = server::router(
+            &self.gateway,
+            &self.dashboard,
+            self.credentials.access(),
+            view,
+            self.replays(),
+            closing.clone(),
+        );
         let limits = self.stages.config.limits;
         self.serving.spawn(pinflow_server::serve(listeners.into_listeners(), router, limits, closing));
         *self.view.urls.lock().expect("nobody panics while changing the addresses") = urls;
@@ -161,12 +169,25 @@ impl Node {
     /// # Errors
     /// [`NodeError::Schedule`] where it cannot be run.
     pub async fn run_job(&self, job: &str, task: Option<&str>, trigger: Trigger) -> Result<JobRun, NodeError> {
-        Ok(self.scheduler.run_job(job, task, trigger).await?)
+        self.run_scope(job, RunScope { only: task, full: false }, trigger).await
+    }
+
+    /// As [`Node::run_job`], with everything that can be said about how much is done.
+    ///
+    /// # Errors
+    /// [`NodeError::Schedule`] where it cannot be run.
+    pub async fn run_scope(&self, job: &str, scope: RunScope<'_>, trigger: Trigger) -> Result<JobRun, NodeError> {
+        Ok(self.scheduler.start(job, scope, trigger).await?.ended().await?)
     }
 
     /// What the dashboard and the command line ask.
     pub fn view(&self) -> Arc<dyn NodeView> {
         Arc::clone(&self.view) as Arc<dyn NodeView>
+    }
+
+    /// Replays of its lanes.
+    pub fn replays(&self) -> Replays {
+        Replays::new(&self.stages, &self.signals.closing)
     }
 
     /// The pipeline.

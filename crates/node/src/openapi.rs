@@ -3,7 +3,7 @@
 use pinflow_openapi::schema::{array, boolean, constant, count, integer, nullable, object, text, text_of};
 use pinflow_openapi::{Api, Document, Operation, Parameter};
 
-use crate::metrics;
+use crate::{metrics, replay_api};
 
 const JSON: &str = "application/json";
 
@@ -21,7 +21,7 @@ pub fn openapi() -> String {
 
 fn document() -> Document {
     let mut apis = pinflow_gateway::openapi::apis();
-    apis.extend([pinflow_dashboard::openapi::api(), api()]);
+    apis.extend([pinflow_dashboard::openapi::api(), replay_api::api(), api()]);
     Document::new(DESCRIPTION, env!("CARGO_PKG_VERSION"), &apis)
 }
 

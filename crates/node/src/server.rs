@@ -20,9 +20,10 @@ use pinflow_log::{EventLog, LogError};
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
-use crate::operations;
+use crate::replay::Replays;
 use crate::tail::{TailFrom, tail};
 use crate::view::View;
+use crate::{operations, replay_api};
 
 /// How a browser asks its user who it is.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"pinflow\", charset=\"UTF-8\"");
@@ -33,12 +34,17 @@ pub(crate) fn router(
     dashboard: &Dashboard,
     access: Access,
     view: Arc<View>,
+    replays: Replays,
     stop: CancellationToken,
 ) -> Router {
     let log = Arc::clone(&view.stages.log);
     let tails = Router::new().route("/api/tail/{topic}", get(tail_topic)).with_state(Tails { log, stop });
     // They show the data, or the names, of all topics.
-    let own = dashboard.router().merge(tails).merge(operations::guarded(Arc::clone(&view)));
+    let own = dashboard
+        .router()
+        .merge(tails)
+        .merge(operations::guarded(Arc::clone(&view)))
+        .merge(replay_api::routes(replays));
     let own = own.route_layer(middleware::from_fn_with_state(access, ask_who));
     gateway.observe(own).merge(operations::open(view)).merge(gateway.router())
 }

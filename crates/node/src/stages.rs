@@ -10,7 +10,7 @@ use object_store::ObjectStore;
 use pinflow_archive::{Archive, ArchiveReader};
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, Offset, Partition, TopicName, TopicPartition};
-use pinflow_lane::{BatchLane, LaneParts, LaneWriter, SharedStatus, StreamLane, open_dead_table};
+use pinflow_lane::{BatchLane, HandOvers, LaneParts, LaneWriter, SharedStatus, StreamLane, open_dead_table};
 use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, LogError};
 use pinflow_pipeline::{Lane, Pipeline, Stream};
 use pinflow_query::QueryEngine;
@@ -25,6 +25,7 @@ use crate::crash::{CrashingDisk, CrashingStore};
 use crate::data_folder::DataFolder;
 use crate::error::NodeError;
 use crate::fresh::StreamTails;
+use crate::replay::RunningReplays;
 use crate::system_tables::NodeTables;
 
 /// Everything that a node is made of.
@@ -39,6 +40,12 @@ pub(crate) struct Stages {
     pub batch_lanes: BTreeMap<String, Arc<Mutex<BatchLane>>>,
     /// Taken by whoever runs them.
     pub stream_lanes: std::sync::Mutex<Vec<StreamLane>>,
+    /// What each lane is made of, for replays of it.
+    pub lane_parts: BTreeMap<(Lane, String), LaneParts>,
+    /// Where replays of the stream lanes are handed over, by stream.
+    pub hand_overs: BTreeMap<String, HandOvers>,
+    pub replays: RunningReplays,
+    pub archive_reader: ArchiveReader,
     pub statuses: BTreeMap<(Lane, String), SharedStatus>,
     pub engine: QueryEngine,
     pub system: Arc<NodeTables>,
@@ -65,6 +72,9 @@ impl Stages {
         let mut batch_lanes = BTreeMap::new();
         let mut stream_lanes = Vec::new();
         let mut tails = BTreeMap::new();
+        let mut hand_overs = BTreeMap::new();
+        let mut lane_parts = BTreeMap::new();
+        let archive_reader = ArchiveReader::local(Arc::clone(&store), archived);
         let mut statuses = BTreeMap::new();
         for stream in &config.pipeline.streams {
             let dead = open_dead_table(&tables, &stream.name).await?;
@@ -77,15 +87,17 @@ impl Stages {
                 clock: Arc::clone(&clock),
                 secret,
             };
+            lane_parts.extend(Lane::ALL.map(|lane| ((lane, stream.name.clone()), parts(lane))));
             let mut writer = LaneWriter::open(parts(Lane::Batch)).await?;
             read_positions(log.as_ref(), &mut writer).await?;
             statuses.insert((Lane::Batch, stream.name.clone()), writer.status());
-            let lane = BatchLane::new(ArchiveReader::local(Arc::clone(&store), archived.clone()), writer);
+            let lane = BatchLane::new(archive_reader.clone(), writer).with_settings(config.batch);
             batch_lanes.insert(stream.name.clone(), Arc::new(Mutex::new(lane)));
 
             let writer = LaneWriter::open(parts(Lane::Stream)).await?;
             statuses.insert((Lane::Stream, stream.name.clone()), writer.status());
             let lane = StreamLane::new(Arc::clone(&log), writer, config.trigger).await?;
+            hand_overs.insert(stream.name.clone(), lane.hand_overs());
             tails.insert(stream.name.clone(), lane.fresh_tail(config.fresh.records, config.fresh.bytes));
             stream_lanes.push(lane);
         }
@@ -109,6 +121,10 @@ impl Stages {
             tables,
             batch_lanes,
             stream_lanes: std::sync::Mutex::new(stream_lanes),
+            lane_parts,
+            hand_overs,
+            replays: RunningReplays::default(),
+            archive_reader,
             statuses,
             engine,
             system,

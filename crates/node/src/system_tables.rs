@@ -1,4 +1,4 @@
-//! `system.balance`, `system.batches` and `system.runs`: the node's own counters as tables.
+//! `system.balance`, `system.batches`, `system.runs` and `system.archive_changes`: what the node knows of itself, as tables.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,7 +9,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use pinflow_dashboard::view::{BalanceRow, Lane};
-use pinflow_lane::SharedStatus;
+use pinflow_lane::{ObjectChange, SharedStatus};
 use pinflow_pipeline as pipeline;
 use pinflow_query::SystemTables;
 use pinflow_schedule::JobRun;
@@ -27,6 +27,8 @@ pub(crate) struct NodeTables {
 struct Content {
     balance: Vec<BalanceRow>,
     runs: Vec<JobRun>,
+    /// What the newest run of each stream's batch lane found changed in the archive.
+    archive_changes: BTreeMap<String, Vec<ObjectChange>>,
 }
 
 impl NodeTables {
@@ -35,7 +37,13 @@ impl NodeTables {
     }
 
     pub fn update(&self, balance: Vec<BalanceRow>, runs: Vec<JobRun>) {
-        *self.lock() = Content { balance, runs };
+        let mut content = self.lock();
+        (content.balance, content.runs) = (balance, runs);
+    }
+
+    /// What a run of a stream's batch lane found changed in the archive.
+    pub fn set_archive_changes(&self, stream: &str, changes: Vec<ObjectChange>) {
+        self.lock().archive_changes.insert(stream.to_owned(), changes);
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
@@ -46,7 +54,7 @@ impl NodeTables {
 
 impl SystemTables for NodeTables {
     fn names(&self) -> Vec<String> {
-        ["balance", "batches", "runs"].map(str::to_owned).to_vec()
+        ["balance", "batches", "runs", "archive_changes"].map(str::to_owned).to_vec()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
@@ -55,6 +63,7 @@ impl SystemTables for NodeTables {
             "balance" => Some(balance(&content.balance)),
             "batches" => Some(batches::table(&self.statuses)),
             "runs" => Some(runs(&content.runs)),
+            "archive_changes" => Some(archive_changes(&content.archive_changes)),
             _ => None,
         }
     }
@@ -79,6 +88,24 @@ fn balance(rows: &[BalanceRow]) -> RecordBatch {
     ])
 }
 
+/// A row an object.
+fn archive_changes(changes: &BTreeMap<String, Vec<ObjectChange>>) -> RecordBatch {
+    let rows: Vec<_> =
+        changes.iter().flat_map(|(stream, changes)| changes.iter().map(move |change| (stream, change))).collect();
+    let text = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
+    let number = |of: fn(&ObjectChange) -> u64| -> ArrayRef {
+        Arc::new(rows.iter().map(|(_, change)| Some(of(change).cast_signed())).collect::<Int64Array>())
+    };
+    table(vec![
+        ("stream", text(rows.iter().map(|(stream, _)| (*stream).clone()).collect())),
+        ("topic", text(rows.iter().map(|(_, change)| change.at.topic.to_string()).collect())),
+        ("partition", number(|change| change.at.partition.0.into())),
+        ("first_offset", number(|change| change.start.0)),
+        ("path", text(rows.iter().map(|(_, change)| change.path.clone()).collect())),
+        ("change", text(rows.iter().map(|(_, change)| change.fault.as_str().to_owned()).collect())),
+    ])
+}
+
 /// A row a task.
 fn runs(runs: &[JobRun]) -> RecordBatch {
     let tasks: Vec<_> = runs.iter().flat_map(|run| run.tasks.iter().map(move |task| (run, task))).collect();
@@ -97,6 +124,7 @@ fn runs(runs: &[JobRun]) -> RecordBatch {
         ("started", time(tasks.iter().map(|(_, task)| task.started.map(|t| t.as_micros())).collect())),
         ("ended", time(tasks.iter().map(|(_, task)| task.ended.map(|t| t.as_micros())).collect())),
         ("rows", Arc::new(tasks.iter().map(|(_, task)| task.rows.map(u64::cast_signed)).collect::<Int64Array>())),
+        ("note", text(tasks.iter().map(|(_, task)| Some(task.note.clone()).filter(|note| !note.is_empty())).collect())),
         ("error", text(tasks.iter().map(|(_, task)| task.error.clone()).collect())),
     ])
 }

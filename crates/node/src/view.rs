@@ -15,7 +15,7 @@ use pinflow_event::Timestamp;
 use pinflow_gateway::{Gateway, OWN_ROUTES};
 use pinflow_pipeline::{self as pipeline, Lane, Stream, Work};
 use pinflow_query::{Answer, QueryError, Scope};
-use pinflow_schedule::{JobRun, RunId, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
+use pinflow_schedule::{JobRun, RunId, RunScope, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -92,8 +92,9 @@ impl NodeView for View {
         Ok(self.run_view(&run))
     }
 
-    async fn start_job(&self, job: &str) -> Result<String, ViewError> {
-        let started = self.scheduler.start_job(job, None, Trigger::Manual).await.map_err(|error| {
+    async fn start_job(&self, job: &str, task: Option<&str>, full: bool) -> Result<String, ViewError> {
+        let scope = RunScope { only: task, full };
+        let started = self.scheduler.start(job, scope, Trigger::Manual).await.map_err(|error| {
             let kind = match &error {
                 ScheduleError::UnknownJob { .. } | ScheduleError::UnknownTask { .. } => ErrorKind::NotFound,
                 ScheduleError::AlreadyRunning { .. } => ErrorKind::Conflict,
@@ -245,6 +246,7 @@ impl View {
                     attempts: task.attempts,
                     started_ms: task.started.map(|time| time.as_millis()),
                     ended_ms: task.ended.map(|time| time.as_millis()),
+                    note: Some(task.note.clone()).filter(|note| !note.is_empty()),
                     error: task.error.clone(),
                 })
                 .collect(),

@@ -13,7 +13,7 @@ use pinflow_table::{Commit, Progress, Table, TableError};
 
 use crate::error::NodeError;
 use crate::stages::Stages;
-use crate::{balance, settle};
+use crate::{balance, replay, settle};
 
 /// Does the work of tasks on a node's stages.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl TaskRunner for Worker {
             .upgrade()
             .ok_or_else(|| TaskFailure { message: "the node is stopping".to_owned(), retry: false })?;
         match &task.work {
-            Work::Clean { stream } => clean(&stages, stream).await,
+            Work::Clean { stream, full } => clean(&stages, stream, *full || context.full).await,
             Work::Query { query } => answer(&stages, query, context).await,
             Work::Reconcile { stream } => reconcile(&stages, stream).await,
         }
@@ -44,15 +44,53 @@ impl TaskRunner for Worker {
     }
 }
 
-/// Archives what is acknowledged by now, then takes what is archived to the table.
-async fn clean(stages: &Stages, stream: &str) -> Result<TaskOutcome, NodeError> {
+/// Archives what is acknowledged by now, then takes what is archived to the table: what is new of it, or with `full` all of it anew.
+async fn clean(stages: &Arc<Stages>, stream: &str, full: bool) -> Result<TaskOutcome, NodeError> {
     let ends = stages.ends(&stages.stream(stream)?.batch.topic).await?;
     stages.archive.flush_through(&ends).await?;
     let lane = Arc::clone(&stages.batch_lanes[stream]);
+    let (all, name) = (Arc::clone(stages), stream.to_owned());
     // In a task of its own: a commit that was begun is finished even if the run is cancelled.
-    let work = tokio::spawn(async move { lane.lock().await.run().await });
-    let BatchRun { records, rows, duplicates, dead } = work.await.expect("the batch lane does not panic")?;
-    Ok(TaskOutcome { rows: Some(rows), note: format!("{records} records, {duplicates} duplicates, {dead} dead") })
+    let work = tokio::spawn(async move {
+        let mut lane = lane.lock().await;
+        if !full {
+            return lane.run().await;
+        }
+        replay::forget(&all, Lane::Batch, &name);
+        lane.rebuild(Arc::clone(&all.log)).await
+    });
+    let run = work.await.expect("the batch lane does not panic");
+    let changes = match &run {
+        Ok(run) => run.changes.clone(),
+        Err(LaneError::ObjectsChanged { changes, .. }) => changes.clone(),
+        Err(_) => Vec::new(),
+    };
+    stages.system.set_archive_changes(stream, changes);
+    let run = run?;
+    Ok(TaskOutcome { rows: Some(run.rows), note: clean_note(&run, full) })
+}
+
+/// What a run says about itself, and about what changed behind its back.
+fn clean_note(run: &BatchRun, full: bool) -> String {
+    /// Changes that are named, of many.
+    const NAMED: usize = 3;
+    let BatchRun { records, duplicates, dead, mixed, changes, .. } = run;
+    let mut note = format!("{records} records, {duplicates} duplicates, {dead} dead");
+    if full {
+        note.push_str("; built anew");
+    }
+    if *mixed {
+        note.push_str(
+            "; the definition has changed, the table holds rows of both: `pinflow run --full` builds it anew",
+        );
+    }
+    for change in changes.iter().take(NAMED) {
+        note.push_str(&format!("; {change}"));
+    }
+    if changes.len() > NAMED {
+        note.push_str(&format!("; and {} more (system.archive_changes)", changes.len() - NAMED));
+    }
+    note
 }
 
 /// Answers a query on the batch tables into `result.<query>`.
@@ -134,7 +172,11 @@ fn may_pass(error: &NodeError) -> bool {
         NodeError::Unknown { .. }
             | NodeError::LanesDiffer(_)
             | NodeError::Table(TableError::SchemaChanged { .. })
-            | NodeError::Lane(LaneError::Table(TableError::SchemaChanged { .. }))
+            | NodeError::Lane(
+                LaneError::Table(TableError::SchemaChanged { .. })
+                    | LaneError::DefinitionChanged { .. }
+                    | LaneError::ObjectsChanged { .. }
+            )
             | NodeError::Query(QueryError::Syntax { .. } | QueryError::UnknownColumn { .. } | QueryError::Plan { .. })
     )
 }

@@ -80,7 +80,8 @@ fn read_retry_delay(job: &Fields<'_>, what: &str, context: Context<'_>) -> Durat
 /// The tasks that an item of the list stands for: one, or with a pattern one for each name that fits.
 fn read_task(node: &Node, job: &str, targets: &Targets, context: Context<'_>) -> Vec<Draft> {
     let what = format!("{job}: a task");
-    let Some(read) = Fields::read(node, &what, node.line, &["clean", "query", "reconcile", "after"], context) else {
+    let Some(read) = Fields::read(node, &what, node.line, &["clean", "query", "reconcile", "after", "full"], context)
+    else {
         return Vec::new();
     };
     let given: Vec<_> = KINDS.iter().filter_map(|kind| Some((*kind, read.entry(kind)?))).collect();
@@ -105,15 +106,23 @@ fn read_task(node: &Node, job: &str, targets: &Targets, context: Context<'_>) ->
         let hint = did_you_mean(&target, known.iter().map(String::as_str));
         context.problem(line, format!("{job}: unknown {thing} `{target}`"), hint);
     }
-    let draft =
-        |name: &String| Draft { name: format!("{kind}.{name}"), work: work(kind, name), line, after: after.clone() };
+    let full = read.get("full").and_then(|node| fields::boolean(node, &read.name_of("full"), context)).unwrap_or(false);
+    if full && kind != "clean" {
+        context.problem(line, format!("{what} with `full` must be a `clean`"), None);
+    }
+    let draft = |name: &String| Draft {
+        name: format!("{kind}.{name}"),
+        work: work(kind, name, full),
+        line,
+        after: after.clone(),
+    };
     names.into_iter().map(draft).collect()
 }
 
-fn work(kind: &str, name: &str) -> Work {
+fn work(kind: &str, name: &str, full: bool) -> Work {
     let name = name.to_owned();
     match kind {
-        "clean" => Work::Clean { stream: name },
+        "clean" => Work::Clean { stream: name, full },
         "query" => Work::Query { query: name },
         _ => Work::Reconcile { stream: name },
     }

@@ -239,6 +239,8 @@ pub enum Work {
     Clean {
         /// The stream.
         stream: String,
+        /// Builds the table anew from all that is archived, in place of cleaning what is new.
+        full: bool,
     },
     /// Answers a query on the batch tables into `result.<query>`.
     Query {

@@ -6,6 +6,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
 use deltalake::{DeltaTable, DeltaTableError};
+use pinflow_table::TableLocation;
 use tokio::sync::Mutex;
 use url::Url;
 
@@ -96,6 +97,29 @@ impl LazyTable {
 
     fn unreadable(&self, source: DeltaTableError) -> QueryError {
         QueryError::Table { table: self.name.clone(), location: self.location.to_string(), source: Box::new(source) }
+    }
+}
+
+/// A table as it is at a version; `None` is the newest one.
+pub(crate) async fn version(
+    location: &TableLocation,
+    version: Option<u64>,
+) -> Result<Arc<dyn TableProvider>, QueryError> {
+    let url = location.url();
+    let opened = async {
+        let mut table = DeltaTable::try_from_url(url.clone()).await?;
+        if let Some(version) = version {
+            table.load_version(version).await?;
+        }
+        with_provider(table).await
+    };
+    match opened.await {
+        Ok(open) => Ok(open.provider),
+        Err(source) => {
+            let table = url.path_segments().and_then(|parts| parts.rev().find(|part| !part.is_empty()));
+            let table = table.unwrap_or_default().to_owned();
+            Err(QueryError::Table { table, location: url.to_string(), source: Box::new(source) })
+        }
     }
 }
 

@@ -15,12 +15,13 @@ use datafusion::sql::parser::Statement as DataFusionStatement;
 use futures::TryStreamExt;
 use pinflow_dialect::{parse, session_state};
 use pinflow_pipeline::{Lane, Pipeline};
-use pinflow_table::TableRoot;
+use pinflow_table::{TableLocation, TableRoot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Answer, plain_batch, plain_schema};
 use crate::catalog::{CATALOG, Catalog};
+use crate::delta;
 use crate::error::{QueryError, hint};
 use crate::fresh::{FreshRows, Scope};
 use crate::limits::QueryLimits;
@@ -167,6 +168,29 @@ impl QueryEngine {
         let work = async {
             let (batch, live) = (lane(Lane::Batch).await?, lane(Lane::Stream).await?);
             reconcile::lanes(stream, &self.committed.batch, batch, live, self.limits.memory_bytes).await
+        };
+        self.within_limits(work, cancellation).await
+    }
+
+    /// Compares two tables of a stream row by row: `before` as it was at a version, and `after` at its newest one. In the outcome
+    /// `before` stands for the batch lane, `after` for the stream lane.
+    ///
+    /// # Errors
+    /// As [`QueryEngine::reconcile`]; [`QueryError::Table`] where one of them cannot be read.
+    pub async fn compare(
+        &self,
+        stream: &str,
+        before: (&TableLocation, u64),
+        after: &TableLocation,
+        cancellation: &CancellationToken,
+    ) -> Result<Reconciliation, QueryError> {
+        let names: Vec<&str> = self.pipeline.streams.iter().map(|stream| stream.name.as_str()).collect();
+        let Some(stream) = self.pipeline.stream(stream) else {
+            return Err(QueryError::UnknownStream { name: stream.to_owned(), hint: hint(stream, &names, "streams") });
+        };
+        let work = async {
+            let (before, after) = (delta::version(before.0, Some(before.1)).await?, delta::version(after, None).await?);
+            reconcile::lanes(stream, &self.committed.batch, before, after, self.limits.memory_bytes).await
         };
         self.within_limits(work, cancellation).await
     }

@@ -19,7 +19,7 @@ mod timer;
 pub use error::ScheduleError;
 pub use event::RunEvent;
 pub use history::RunHistory;
-pub use run::{JobRun, RunState, TaskRun, TaskState, Trigger};
+pub use run::{JobRun, RunScope, RunState, TaskRun, TaskState, Trigger};
 pub use run_id::RunId;
 pub use runner::{TaskContext, TaskFailure, TaskOutcome, TaskRunner};
 pub use schedule::Schedule;

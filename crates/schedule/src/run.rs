@@ -18,6 +18,15 @@ pub enum Trigger {
     Api,
 }
 
+/// How much of a job a run does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunScope<'a> {
+    /// This task alone, regardless of what it waits for; `None` is all of them.
+    pub only: Option<&'a str>,
+    /// Tasks that clean build their tables anew, in place of cleaning what is new.
+    pub full: bool,
+}
+
 /// How a run is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -74,6 +83,9 @@ pub struct JobRun {
     pub trigger: Trigger,
     /// How it is doing.
     pub state: RunState,
+    /// Whether tasks that clean build their tables anew.
+    #[serde(default)]
+    pub full: bool,
     /// The time that the run is for: when it was due, or when it was asked for.
     pub run_time: Timestamp,
     /// When it began.
@@ -110,14 +122,16 @@ impl JobRun {
     pub(crate) fn new(
         id: RunId,
         job: &Job,
-        only: Option<&str>,
+        scope: RunScope<'_>,
         trigger: Trigger,
         run_time: Timestamp,
         started: Timestamp,
     ) -> Self {
+        let RunScope { only, full } = scope;
         let tasks =
             job.tasks.iter().filter(|task| only.is_none_or(|only| task.name == only)).map(TaskRun::new).collect();
-        Self { id, job: job.name.clone(), trigger, state: RunState::Running, run_time, started, ended: None, tasks }
+        let (job, state) = (job.name.clone(), RunState::Running);
+        Self { id, job, trigger, state, full, run_time, started, ended: None, tasks }
     }
 
     /// The task of that name.

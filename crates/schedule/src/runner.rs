@@ -29,6 +29,8 @@ pub struct TaskContext {
     pub attempt: u32,
     /// The time that the run is for, the same at every attempt.
     pub run_time: Timestamp,
+    /// Whether tasks that clean build their tables anew.
+    pub full: bool,
     /// Cancelled when the run is; for work that a drop does not reach.
     pub stop: CancellationToken,
 }

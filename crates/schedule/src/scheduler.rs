@@ -13,7 +13,9 @@ use crate::execution::Execution;
 use crate::record::RunRecord;
 use crate::run_id::RunIds;
 use crate::timer::wait_until;
-use crate::{JobRun, RunEvent, RunHistory, RunId, Schedule, ScheduleError, SchedulerSettings, TaskRunner, Trigger};
+use crate::{
+    JobRun, RunEvent, RunHistory, RunId, RunScope, Schedule, ScheduleError, SchedulerSettings, TaskRunner, Trigger,
+};
 
 /// Events that wait for a slow watcher before it misses some.
 const EVENTS: usize = 256;
@@ -116,7 +118,15 @@ impl Scheduler {
         only: Option<&str>,
         trigger: Trigger,
     ) -> Result<StartedRun, ScheduleError> {
-        self.begin(job, only, trigger, self.0.clock.now()).await
+        self.start(job, RunScope { only, full: false }, trigger).await
+    }
+
+    /// As [`Scheduler::start_job`], with everything that can be said about how much is done.
+    ///
+    /// # Errors
+    /// As [`Scheduler::start_job`].
+    pub async fn start(&self, job: &str, scope: RunScope<'_>, trigger: Trigger) -> Result<StartedRun, ScheduleError> {
+        self.begin(job, scope, trigger, self.0.clock.now()).await
     }
 
     /// Tells a run to stop. Its tasks are broken off; the run has ended a moment later.
@@ -216,7 +226,7 @@ impl Scheduler {
             self.report_missed(name, schedule, just_before, now, "the clock went on without us");
             return schedule.next_after(now);
         }
-        if let Err(error) = self.begin(name, None, Trigger::Schedule, time).await {
+        if let Err(error) = self.begin(name, RunScope::default(), Trigger::Schedule, time).await {
             self.report_missed(name, schedule, just_before, time, &error.to_string());
         }
         self.report_missed(name, schedule, time, now, "the clock went on without us");
@@ -236,15 +246,15 @@ impl Scheduler {
     async fn begin(
         &self,
         name: &str,
-        only: Option<&str>,
+        scope: RunScope<'_>,
         trigger: Trigger,
         run_time: Timestamp,
     ) -> Result<StartedRun, ScheduleError> {
         let job = self.0.job(name)?;
-        check_task(&job, only)?;
+        check_task(&job, scope.only)?;
         let now = self.0.clock.now();
         let claim = Claim::take(&self.0, &job.name, self.0.ids.next(now))?;
-        let run = JobRun::new(claim.id.clone(), &job, only, trigger, run_time, now);
+        let run = JobRun::new(claim.id.clone(), &job, scope, trigger, run_time, now);
         let (id, shared) = (claim.id.clone(), self.0.clone());
         let (begun, is_begun) = oneshot::channel();
         // A task of its own from here on: a caller who goes away must not leave a run behind that nobody ends.

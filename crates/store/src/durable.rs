@@ -14,7 +14,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
+    CopyMode, CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMode,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
 
@@ -28,8 +28,8 @@ const NAME: &str = "DurableLocalStore";
 type Fsync = dyn Fn(&FilePath, &File) -> io::Result<()> + Send + Sync;
 
 /// Objects as files below a folder. Puts are durable and whole. A put that was begun is done even if its future is dropped; reads and
-/// listings, which are `object_store`'s, wait for those. A multipart upload is held in memory until it is complete. Copies are refused,
-/// because nothing here needs them.
+/// listings, which are `object_store`'s, wait for those. A multipart upload is held in memory until it is complete. A copy is a second
+/// name of the same file.
 #[derive(Clone)]
 pub struct DurableLocalStore {
     root: PathBuf,
@@ -113,6 +113,27 @@ impl DurableLocalStore {
                 Err(error)
             }
         }
+    }
+
+    /// Gives a file a second name: no object is ever changed in place, so the copy needs no bytes of its own, and its content is synced.
+    fn link(&self, file: &FilePath, copy: &FilePath, mode: &CopyMode) -> io::Result<()> {
+        let folder = copy.parent().unwrap_or(&self.root);
+        fs::metadata(file)?;
+        self.make_folder(folder)?;
+        let linked = match fs::hard_link(file, copy) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && *mode == CopyMode::Overwrite => {
+                let (staged, _) = create_staged(copy)?;
+                fs::remove_file(&staged)?;
+                fs::hard_link(file, &staged)?;
+                let renamed = fs::rename(&staged, copy);
+                // Two names of one file are left as they are by a rename.
+                let _ = fs::remove_file(&staged);
+                renamed
+            }
+            linked => linked,
+        };
+        sync_folder(folder, &*self.fsync)?;
+        linked
     }
 
     /// Makes a folder and those above it; each new name is synced before anything is put inside.
@@ -227,8 +248,20 @@ impl ObjectStore for DurableLocalStore {
         self.inner.list_with_delimiter(prefix).await
     }
 
-    async fn copy_opts(&self, _: &Path, _: &Path, _: CopyOptions) -> Result<()> {
-        Err(refused("`copy_opts`"))
+    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        let (file, copy) = (self.inner.path_to_filesystem(from)?, self.inner.path_to_filesystem(to)?);
+        let (store, from, to) = (self.clone(), from.to_string(), to.to_string());
+        let link = move || match store.link(&file, &copy, &options.mode) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                Err(Error::AlreadyExists { path: to, source: error.into() })
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(Error::NotFound { path: from, source: error.into() })
+            }
+            Err(error) => Err(Error::Generic { store: NAME, source: error.into() }),
+        };
+        tokio::task::spawn_blocking(link).await?
     }
 }
 

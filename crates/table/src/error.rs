@@ -15,8 +15,8 @@ pub enum TableError {
     },
     /// The table has other columns than the rows that are to be appended.
     #[error(
-        "table {table} has other columns than the pipeline gives now: {difference}; move the table's folder away to build it anew, or \
-         give the stream another `table` in pipeline.yaml"
+        "table {table} has other columns than the pipeline gives now: {difference}; build it anew with `pinflow run --full` (batch) or \
+         `pinflow replay STREAM` (stream), or give the stream another `table` in pipeline.yaml"
     )]
     SchemaChanged {
         /// The table.

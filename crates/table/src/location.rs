@@ -9,6 +9,7 @@ use deltalake::{DeltaTable, DeltaTableError};
 use pinflow_store::DurableLocalStore;
 use url::Url;
 
+use crate::table::delta;
 use crate::{TableError, Upkeep};
 
 /// The place below which all tables of a node stand.
@@ -93,6 +94,27 @@ impl TableLocation {
             Ok(()) | Err(DeltaTableError::NotATable(_)) => Ok(table),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether there is a table.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`] where it cannot be said.
+    pub async fn exists(&self) -> Result<bool, TableError> {
+        let table = self.load().await.map_err(|e| delta("open", &self.name(), e))?;
+        Ok(table.version().is_some())
+    }
+
+    pub(crate) fn store(&self) -> &Arc<dyn ObjectStore> {
+        &self.store
+    }
+
+    /// The table as it was at a version.
+    pub(crate) async fn load_version(&self, version: u64) -> Result<DeltaTable, DeltaTableError> {
+        let log_store = logstore_with(Arc::clone(&self.store), &self.url, StorageConfig::default())?;
+        let mut table = DeltaTable::new(log_store);
+        table.load_version(version).await?;
+        Ok(table)
     }
 
     /// The last two parts of the place: schema and table.

@@ -8,7 +8,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::datafusion::logical_expr::Expr;
 use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
 use deltalake::kernel::transaction::CommitBuilder;
-use deltalake::kernel::{Action, Add, StructType, Transaction};
+use deltalake::kernel::{Action, StructType, Transaction};
 use deltalake::logstore::object_store::path::Path;
 use deltalake::logstore::object_store::{self, PutMode, PutOptions, PutPayload};
 use deltalake::protocol::{DeltaOperation, SaveMode};
@@ -26,9 +26,12 @@ use crate::upkeep::{self, UpkeepTask};
 /// A table that this process writes.
 #[derive(Debug)]
 pub struct Table {
-    name: String,
-    table: DeltaTable,
-    schema: SchemaRef,
+    pub(crate) name: String,
+    pub(crate) table: DeltaTable,
+    /// The columns that rows are written with.
+    pub(crate) schema: SchemaRef,
+    /// How the columns that it has differ from those, until a shadow brings them.
+    pub(crate) other_columns: Option<String>,
     /// The progress that this process has read or written, by application.
     progress: HashMap<String, i64>,
     upkeep: UpkeepTask,
@@ -40,6 +43,17 @@ impl Table {
     /// # Errors
     /// [`TableError::SchemaChanged`] where it has other columns; [`TableError::Delta`].
     pub async fn open(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
+        let table = Self::open_outdated(location, schema).await?;
+        table.check_columns()?;
+        Ok(table)
+    }
+
+    /// As [`Table::open`], also where the table has other columns: it can be read and replaced ([`Table::swap`]) then, and appending
+    /// rows fails with [`TableError::SchemaChanged`].
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub async fn open_outdated(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
         let name = location.name();
         let failed = |action| {
             let name = name.clone();
@@ -49,14 +63,33 @@ impl Table {
         if table.version().is_none() {
             table = create(table, schema, SaveMode::ErrorIfExists).await.map_err(failed("create"))?;
         }
-        let stored = table.snapshot().map_err(failed("open"))?.schema();
-        let stored: Schema =
-            stored.as_ref().try_into_arrow().map_err(|error| failed("open")(DeltaTableError::from(error)))?;
-        if let Some(difference) = difference(&stored, schema) {
-            return Err(TableError::SchemaChanged { table: name, difference });
-        }
+        let mut table = Self::of(location, table)?;
+        table.other_columns = difference(&table.schema, schema);
+        table.schema = Arc::clone(schema);
+        Ok(table)
+    }
+
+    /// A table that was loaded, with the columns that it has.
+    pub(crate) fn of(location: &TableLocation, table: DeltaTable) -> Result<Self, TableError> {
+        let name = location.name();
+        let failed = |error| delta("open", &name, error);
+        let stored = table.snapshot().map_err(failed)?.schema();
+        let stored: Schema = stored.as_ref().try_into_arrow().map_err(|error| failed(DeltaTableError::from(error)))?;
         let upkeep = UpkeepTask::new(location.upkeep());
-        Ok(Self { name, table, schema: Arc::clone(schema), progress: HashMap::new(), upkeep })
+        Ok(Self { name, table, schema: Arc::new(stored), other_columns: None, progress: HashMap::new(), upkeep })
+    }
+
+    /// Whether rows can be appended.
+    ///
+    /// # Errors
+    /// [`TableError::SchemaChanged`] where the table has other columns than it was opened for.
+    pub fn check_columns(&self) -> Result<(), TableError> {
+        match &self.other_columns {
+            None => Ok(()),
+            Some(difference) => {
+                Err(TableError::SchemaChanged { table: self.name.clone(), difference: difference.clone() })
+            }
+        }
     }
 
     /// Removes the rows and the columns of the table at `location` and gives it the columns of `schema`; older versions stay
@@ -129,11 +162,22 @@ impl Table {
     /// # Errors
     /// As [`Table::commit`].
     pub async fn commit_files(&mut self, files: WrittenFiles, commit: &Commit) -> Result<bool, TableError> {
+        self.check_columns()?;
+        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        self.commit_actions(files.adds.into_iter().map(Action::Add).collect(), operation, commit).await
+    }
+
+    /// Commits actions and progress, unless the table holds the progress already.
+    pub(crate) async fn commit_actions(
+        &mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        commit: &Commit,
+    ) -> Result<bool, TableError> {
         if self.holds(&commit.progress).await? {
             return Ok(false);
         }
-        let WrittenFiles { adds } = files;
-        let outcome = self.write_commit(adds, commit).await;
+        let outcome = self.write_commit(actions, operation, commit).await;
         if let Err(error) = outcome {
             // The store may have taken the commit and lost the answer: what the table says decides.
             self.reload().await?;
@@ -263,21 +307,26 @@ impl Table {
     /// Begins files that no reader sees until [`Table::commit_files`].
     ///
     /// # Errors
-    /// [`TableError::Delta`].
+    /// [`TableError::SchemaChanged`], [`TableError::Delta`].
     pub fn begin_files(&self) -> Result<TableFiles, TableError> {
+        self.check_columns()?;
         TableFiles::begin(&self.name, &self.table, self.upkeep.settings().target_file_bytes)
     }
 
-    async fn write_commit(&mut self, adds: Vec<Add>, commit: &Commit) -> Result<(), TableError> {
+    async fn write_commit(
+        &mut self,
+        actions: Vec<Action>,
+        operation: DeltaOperation,
+        commit: &Commit,
+    ) -> Result<(), TableError> {
         let transactions = commit.progress.iter().map(|p| Transaction::new(&p.application, p.to)).collect();
         let properties = upkeep::without_cleaning()
             .with_application_transactions(transactions)
             .with_metadata(commit.notes.iter().cloned());
-        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         let failed = |e| delta("commit to", &self.name, e);
         let snapshot = self.table.snapshot().map_err(failed)?;
         let finished = CommitBuilder::from(properties)
-            .with_actions(adds.into_iter().map(Action::Add).collect())
+            .with_actions(actions)
             .build(Some(snapshot), self.table.log_store(), operation)
             .await
             .map_err(failed)?;

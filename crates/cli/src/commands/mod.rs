@@ -11,6 +11,7 @@ mod lane;
 mod openapi;
 mod query;
 mod reconcile;
+mod replay;
 mod run;
 mod serve;
 mod source;
@@ -37,6 +38,7 @@ pub enum Command {
     Tail(tail::Tail),
     Status(status::StatusCommand),
     Reconcile(reconcile::Reconcile),
+    Replay(replay::Replay),
     Dead(dead::Dead),
     Test(test::Test),
     Source(source::Source),
@@ -73,6 +75,7 @@ impl Command {
             Command::Tail(command) => command.run(session).await,
             Command::Status(command) => command.run(session).await,
             Command::Reconcile(command) => command.run(session).await,
+            Command::Replay(command) => command.run(session).await,
             Command::Dead(command) => command.run(session).await,
             Command::Test(command) => command.run(session).await,
             Command::Source(command) => command.run(session).await,

@@ -3,6 +3,7 @@
 use clap::Args;
 use pinflow_dashboard::view::RunState;
 use pinflow_pipeline::Pipeline;
+use pinflow_schedule::RunScope;
 
 use crate::config::{ConfigError, did_you_mean};
 use crate::exit::Status;
@@ -20,6 +21,10 @@ pub struct Run {
     /// A job, a task as in `clean.pin`, or both as in `daily/clean.pin` [default: the first job]
     #[arg(value_name = "JOB|TASK")]
     what: Option<String>,
+    /// Builds the batch tables anew from all that is archived, and swaps each in once it is whole; needed after a stream's fields,
+    /// SELECT or key have changed
+    #[arg(long)]
+    full: bool,
     /// How the tasks are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -33,17 +38,22 @@ impl Run {
             Some(remote) => Reach::Remote(remote),
             None => {
                 let folder = Folder::open(session).await?;
-                folder.catch_up().await?;
+                if let Err(error) = folder.catch_up().await {
+                    // A stream lane that waits for a replay keeps no job from running.
+                    session.terminal.note(format!("not everything is in the stream tables yet: {error}"));
+                }
                 Reach::Folder(Box::new(folder))
             }
         };
         let run = tokio::select! {
-            run = reach.run(&job, task.as_deref()) => Some(run?),
+            run = reach.run(&job, RunScope { only: task.as_deref(), full: self.full }) => Some(run?),
             () = session.interrupt.wait() => None,
         };
+        if let Some(run) = &run {
+            session.terminal.print(report::tasks(run).text(self.format, session.terminal.width()))?;
+        }
         reach.close().await?;
         let Some(run) = run else { return Ok(Status::Interrupted) };
-        session.terminal.print(report::tasks(&run).text(self.format, session.terminal.width()))?;
         Ok(if run.state == RunState::Succeeded { Status::Success } else { Status::Failed })
     }
 }

@@ -271,6 +271,46 @@ pub mod request_log {
     }
 }
 
+/// What a run does where a stream's definition has changed: `refuse` or `mix`.
+pub mod changed_definition {
+    use pinflow_node::ChangedDefinition;
+
+    pub fn read(text: &str) -> Result<ChangedDefinition, String> {
+        match text {
+            "refuse" => Ok(ChangedDefinition::Refuse),
+            "mix" => Ok(ChangedDefinition::Mix),
+            _ => Err(format!("`{text}` is neither `refuse` nor `mix`")),
+        }
+    }
+
+    pub fn show(value: &ChangedDefinition) -> String {
+        match value {
+            ChangedDefinition::Refuse => "refuse".to_owned(),
+            ChangedDefinition::Mix => "mix".to_owned(),
+        }
+    }
+}
+
+/// What a run does where archived objects have changed: `report` or `fail`.
+pub mod changed_objects {
+    use pinflow_node::ChangedObjects;
+
+    pub fn read(text: &str) -> Result<ChangedObjects, String> {
+        match text {
+            "report" => Ok(ChangedObjects::Report),
+            "fail" => Ok(ChangedObjects::Fail),
+            _ => Err(format!("`{text}` is neither `report` nor `fail`")),
+        }
+    }
+
+    pub fn show(value: &ChangedObjects) -> String {
+        match value {
+            ChangedObjects::Report => "report".to_owned(),
+            ChangedObjects::Fail => "fail".to_owned(),
+        }
+    }
+}
+
 /// How log lines look: `text` or `json`.
 pub mod log_format {
     use crate::logging::LogFormat;

@@ -4,6 +4,7 @@ mod error;
 mod folder;
 pub mod model;
 mod remote;
+mod replay;
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use pinflow_dashboard::view::{Lane as LaneView, Scope as ScopeView};
 use pinflow_event::TopicName;
 use pinflow_node::{TailFrom, TailRecord, running_node};
 use pinflow_pipeline::Lane;
-use pinflow_schedule::Trigger;
+use pinflow_schedule::{RunScope, Trigger};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -157,19 +158,15 @@ impl Reach {
     }
 
     /// Runs a job, or one task of it, and waits for its end. A folder's lanes and archive have to be started before.
-    pub async fn run(&self, job: &str, task: Option<&str>) -> anyhow::Result<Run> {
+    pub async fn run(&self, job: &str, scope: RunScope<'_>) -> anyhow::Result<Run> {
         #[derive(Deserialize)]
         struct Started {
             run_id: String,
         }
         match self {
             Self::Remote(remote) => {
-                if let Some(task) = task {
-                    let message = format!("a running node runs whole jobs, not the task `{task}` alone");
-                    let hint = Some(format!("run the job with `pinflow run {job}`, or stop the node first"));
-                    return Err(ReachError::Refused { message, hint, invalid: true }.into());
-                }
-                let started: Started = remote.post(&["jobs", job, "runs"], &json!({})).await?;
+                let body = json!({ "task": scope.only, "full": scope.full });
+                let started: Started = remote.post(&["jobs", job, "runs"], &body).await?;
                 loop {
                     let run: Run = remote.get(&["runs", &started.run_id]).await?;
                     if run.has_ended() {
@@ -179,7 +176,7 @@ impl Reach {
                 }
             }
             Self::Folder(folder) => {
-                let run = folder.node.run_job(job, task, Trigger::Manual).await?;
+                let run = folder.node.run_scope(job, scope, Trigger::Manual).await?;
                 as_sent(&folder.view().run(run.id.as_str()).await.map_err(ReachError::from)?)
             }
         }

@@ -64,6 +64,7 @@ pub struct TaskRun {
     pub attempts: u32,
     pub started_ms: Option<i64>,
     pub ended_ms: Option<i64>,
+    pub note: Option<String>,
     pub error: Option<String>,
 }
 

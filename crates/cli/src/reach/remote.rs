@@ -97,6 +97,30 @@ impl Remote {
         self.answer(self.client.post(self.at(path)).json(body)).await
     }
 
+    /// As [`Remote::get`], about a lane.
+    ///
+    /// # Errors
+    /// [`ReachError`].
+    pub async fn get_of_lane<T: DeserializeOwned>(&self, path: &[&str], lane: &str) -> Result<T, ReachError> {
+        self.answer(self.client.get(self.at_lane(path, lane))).await
+    }
+
+    /// As [`Remote::post`], about a lane and without a body.
+    ///
+    /// # Errors
+    /// [`ReachError`].
+    pub async fn post_to_lane<T: DeserializeOwned>(&self, path: &[&str], lane: &str) -> Result<T, ReachError> {
+        self.answer(self.client.post(self.at_lane(path, lane))).await
+    }
+
+    /// Removes something of a lane.
+    ///
+    /// # Errors
+    /// [`ReachError`].
+    pub async fn delete_of_lane(&self, path: &[&str], lane: &str) -> Result<(), ReachError> {
+        self.accepted(self.client.delete(self.at_lane(path, lane))).await.map(drop)
+    }
+
     /// The records of a topic, an object a line.
     ///
     /// # Errors
@@ -130,6 +154,12 @@ impl Remote {
     fn at(&self, path: &[&str]) -> Url {
         let mut url = self.url.clone();
         url.path_segments_mut().expect("an HTTP address has a path").pop_if_empty().push("api").extend(path);
+        url
+    }
+
+    fn at_lane(&self, path: &[&str], lane: &str) -> Url {
+        let mut url = self.at(path);
+        url.query_pairs_mut().append_pair("lane", lane);
         url
     }
 

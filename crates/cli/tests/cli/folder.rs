@@ -1,4 +1,4 @@
-//! Commands on a data folder where no node runs: `run`, `query`, `tail`, `status`, `reconcile`, `source load`.
+//! Commands on a data folder where no node runs: `run`, `replay`, `query`, `tail`, `status`, `reconcile`, `source load`.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -52,6 +52,19 @@ fn one_task_is_run_alone() {
     let lines: Vec<&str> = tasks.lines().collect();
     assert_eq!(lines.len(), 2, "{tasks}");
     assert!(lines[1].starts_with("clean.geo,succeeded,1,"), "{tasks}");
+}
+
+#[test]
+fn tables_are_built_anew() {
+    let place = empty_run();
+    let tasks = place.succeed(&["run", "clean.geo", "--full", "--format", "csv"]);
+    assert!(tasks.contains("built anew"), "{tasks}");
+    let untouched = place.succeed(&["replay", "geo", "--format", "csv"]);
+    assert!(untouched.contains("geo,stream,0,0,0,0,0,0,"), "{untouched}");
+    place.succeed(&["replay", "geo", "--yes"]);
+    place.succeed(&["replay", "geo", "--lane", "batch", "--from", "2026-01-01", "--yes"]);
+    assert!(place.fail(2, &["replay", "geo", "--from", "yesterday"]).contains("neither an offset nor a time"));
+    assert!(place.fail(2, &["replay", "goe"]).contains("no stream `goe`"));
 }
 
 #[test]

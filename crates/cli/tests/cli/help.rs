@@ -16,6 +16,7 @@ fn help_names_every_command_and_exit_status() {
         "tail",
         "status",
         "reconcile",
+        "replay",
         "dead",
         "test",
         "source",

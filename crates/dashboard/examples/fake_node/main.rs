@@ -80,6 +80,7 @@ fn task(index: usize, name: &str, started_ms: i64, elapsed: i64) -> TaskView {
         attempts: u32::from(elapsed >= begin) + if fails && elapsed >= end { 3 } else { 0 },
         started_ms: (elapsed >= begin).then_some(started_ms + begin),
         ended_ms: (elapsed >= end).then_some(started_ms + end),
+        note: None,
         error: (state == RunState::Failed).then(|| error.to_owned()),
     }
 }
@@ -126,7 +127,7 @@ impl NodeView for FakeNode {
         run.ok_or_else(|| ViewError::new(ErrorKind::NotFound, format!("there is no run `{id}`")))
     }
 
-    async fn start_job(&self, job: &str) -> Result<String, ViewError> {
+    async fn start_job(&self, job: &str, _: Option<&str>, _: bool) -> Result<String, ViewError> {
         if job != "nightly" {
             return Err(ViewError::new(ErrorKind::NotFound, format!("there is no job `{job}`")).hint("try `nightly`"));
         }

@@ -79,7 +79,7 @@ impl NodeView for FakeNode {
         })
     }
 
-    async fn start_job(&self, job: &str) -> Result<String, ViewError> {
+    async fn start_job(&self, job: &str, _: Option<&str>, _: bool) -> Result<String, ViewError> {
         match job {
             "daily" => Ok(format!("run-{}", self.runs_started.fetch_add(1, Ordering::SeqCst) + 1)),
             "busy" => Err(ViewError::new(ErrorKind::Conflict, "job `busy` runs already")),
@@ -171,6 +171,7 @@ fn run(number: u64, ended: bool) -> RunView {
         attempts: 1,
         started_ms: Some(10),
         ended_ms: ended.then_some(20),
+        note: None,
         error: None,
     };
     RunView {

@@ -10,5 +10,6 @@ mod golden;
 mod lane_trouble;
 mod observation;
 mod other_pipeline;
+mod replay;
 mod restart;
 mod support;

@@ -130,3 +130,23 @@ async fn what_is_read_after_a_put_was_given_up_is_what_it_leaves() {
     give_up(store.put(&object(), "second".into())).await;
     assert_eq!(store.clone().get(&object()).await.unwrap().bytes().await.unwrap(), "second");
 }
+
+#[tokio::test]
+async fn a_copy_outlives_its_original_and_its_name_is_synced() {
+    let root = TempDir::new().unwrap();
+    let (store, syncs) = recorded(&root);
+    store.put(&object(), "x".into()).await.unwrap();
+    syncs.lock().unwrap().clear();
+    let copy = Path::from("c/copy");
+    store.copy(&object(), &copy).await.unwrap();
+    assert_eq!(syncs.lock().unwrap().last().unwrap().0, "c");
+    assert!(matches!(store.copy_if_not_exists(&object(), &copy).await, Err(Error::AlreadyExists { .. })));
+    store.copy(&object(), &copy).await.unwrap();
+    store.put(&object(), "y".into()).await.unwrap();
+    store.copy(&object(), &Path::from("c/other")).await.unwrap();
+    store.delete(&object()).await.unwrap();
+    assert_eq!(store.get(&copy).await.unwrap().bytes().await.unwrap(), "x");
+    let names: Vec<_> = store.list(None).map_ok(|meta| meta.location.to_string()).try_collect().await.unwrap();
+    assert_eq!(names.len(), 2, "{names:?}");
+    assert!(matches!(store.copy(&object(), &copy).await, Err(Error::NotFound { .. })));
+}

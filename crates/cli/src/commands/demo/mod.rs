@@ -197,7 +197,7 @@ fn job(pipeline: &Pipeline) -> Option<&str> {
 
 async fn run_job(session: &Session, reach: &Reach, job: &str) -> anyhow::Result<Run> {
     session.terminal.note(format!("job `{job}`: archive, clean, answers"));
-    let run = reach.run(job, None).await?;
+    let run = reach.run(job, Default::default()).await?;
     for task in report::failures(&run) {
         let error = task.error.as_deref().unwrap_or("it did not begin");
         session.terminal.note(format!("  task `{}` did not succeed: {}", task.name, crate::output::visible(error)));

@@ -1,0 +1,66 @@
+//! From chunks to commits: chunks are cleaned side by side, and many of them go into one commit.
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::{Stream, StreamExt};
+use tokio::time::Instant;
+
+use crate::chunk::Chunk;
+use crate::error::LaneError;
+use crate::gathering::Gathering;
+use crate::intake::AbortOnDrop;
+use crate::writer::LaneWriter;
+
+/// Batches that are cleaned side by side, or wait for the one before them.
+const CLEANED_AT_ONCE: usize = 3;
+
+/// Bytes of records after which a commit is made: what a crash makes the lane do again at most.
+const COMMIT_BYTES: usize = 1 << 30;
+
+/// Takes chunks of one partition to the table, each of which goes on where the one before it ended.
+///
+/// # Errors
+/// The first trouble among the chunks, or of the table. What comes before it is committed.
+pub(crate) async fn take_all(
+    writer: &mut LaneWriter,
+    chunks: impl Stream<Item = Result<Chunk, LaneError>>,
+) -> Result<(), LaneError> {
+    let cleaning = writer.cleaning();
+    let cleaned = chunks.map(move |chunk| {
+        let cleaning = cleaning.clone();
+        async move {
+            let chunks = Arc::new(vec![chunk?]);
+            let cleaned = AbortOnDrop::spawn({
+                let chunks = Arc::clone(&chunks);
+                async move { cleaning.clean(&chunks).await }
+            });
+            Ok((chunks, cleaned.join().await?))
+        }
+    });
+    let mut cleaned = pin!(cleaned.buffered(CLEANED_AT_ONCE));
+    let mut open: Option<(Gathering, usize)> = None;
+    let end: Result<(), LaneError> = loop {
+        let (chunks, cleaned) = match cleaned.next().await {
+            Some(Ok(batch)) => batch,
+            Some(Err(error)) => break Err(error),
+            None => break Ok(()),
+        };
+        let (mut gathering, bytes) = match open.take() {
+            Some(open) => open,
+            None => (writer.begin(Instant::now())?, 0),
+        };
+        writer.gather(&mut gathering, &chunks, cleaned).await?;
+        let bytes = bytes + chunks.iter().map(Chunk::bytes).sum::<usize>();
+        if bytes >= COMMIT_BYTES {
+            writer.commit(gathering).await?;
+        } else {
+            open = Some((gathering, bytes));
+        }
+    };
+    // Also before a trouble: the good records do not wait for it to be mended.
+    if let Some((gathering, _)) = open {
+        writer.commit(gathering).await?;
+    }
+    end
+}
