@@ -19,6 +19,7 @@ mod node;
 mod openapi;
 mod operations;
 mod pipeline_test;
+mod raw;
 mod server;
 mod settle;
 mod stages;
