@@ -85,6 +85,9 @@ impl Assembly {
                 is_explained = true;
                 self.tell(fault)?;
             }
+            if offset < self.next {
+                continue;
+            }
             self.pass_to(offset, &group[0], &mut is_explained)?;
             let begin = self.data.len();
             self.data.extend_from_slice(value.as_deref().unwrap_or_default());
@@ -148,7 +151,8 @@ impl Assembly {
             }
             searched = self.data.len();
             match read {
-                Ok(0) => break None,
+                // Nothing but its end keeps a read from being whole.
+                Ok(bytes) if (bytes as u64) < READ_BYTES => break None,
                 Ok(_) if self.data.len() - begin > RECORD_BYTES => {
                     break Some(io::Error::other("a record has no end within 1 GiB"));
                 }

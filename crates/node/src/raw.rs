@@ -46,7 +46,7 @@ impl RawTopics for ArchivedTopics {
                             value: value.map(Into::into),
                             object: Arc::clone(&name),
                         };
-                        Ok(stream::iter(wanted.map(event).map(Ok::<_, ArchiveError>)))
+                        Ok::<_, ArchiveError>(stream::iter(wanted.map(event).map(Ok::<_, ArchiveError>)))
                     }
                 };
                 // One object at a time: whoever has a `LIMIT` stops before the others are opened.

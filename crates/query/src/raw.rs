@@ -16,8 +16,8 @@ use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::StreamExt;
 use futures::stream::BoxStream;
-use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::raw_filter::RawFilter;
 
@@ -129,19 +129,13 @@ impl PartitionStream for RawScan {
         &self.schema
     }
 
-    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
-        let rows = context.session_config().batch_size();
+    fn execute(&self, _: Arc<TaskContext>) -> SendableRecordBatchStream {
         let (topic, columns, schema) = (self.topic.clone(), self.columns.clone(), Arc::clone(&self.schema));
-        let failed = {
-            let topic = topic.clone();
-            move |reason: String| DataFusionError::Execution(format!("`raw.{topic}` cannot be read: {reason}"))
-        };
-        let events = self.topics.events(&self.topic, self.selection.clone()).map_err(failed);
-        let pieces = events.map_ok(move |events| {
-            let pieces: Vec<Vec<RawEvent>> = events.chunks(rows).map(<[RawEvent]>::to_vec).collect();
-            stream::iter(pieces.into_iter().map(Ok))
-        });
-        let batches = pieces.try_flatten().map(move |events| Ok(batch(&topic, &events?, &columns, &schema)?));
+        let batches =
+            self.topics.events(&self.topic, self.selection.clone()).map(move |events| -> Result<RecordBatch> {
+                let failed = |reason| DataFusionError::Execution(format!("`raw.{topic}` cannot be read: {reason}"));
+                Ok(batch(&topic, &events.map_err(failed)?, &columns, &schema)?)
+            });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), batches))
     }
 }

@@ -21,10 +21,10 @@ use tokio::task::JoinSet;
 
 use crate::answer::plain_schema;
 use crate::error::QueryError;
-use crate::reconcile_buckets::{BUCKETS, Bucket, Buckets, Entry};
+use crate::reconcile_buckets::{BUCKETS, Buckets, Entry};
 use crate::reconcile_difference::{BucketTally, Tally};
 use crate::reconcile_samples;
-use crate::row_digest::{Digest, RowDigest};
+use crate::row_digest::RowDigest;
 
 /// How many rows of each kind of difference are shown.
 const SAMPLES: usize = 5;
@@ -218,9 +218,13 @@ async fn compare(
         let reserved = memory.new_empty();
         async move {
             reserved.try_grow(batch.bytes_on_disk() + live.bytes_on_disk())?;
-            let compare = move || Ok((BucketTally::of(&load(batch)?, &load(live)?, keyed), reserved));
-            let (tally, _) = tokio::task::spawn_blocking(compare).await.expect("comparing rows does not panic")?;
-            Ok::<_, DataFusionError>(tally)
+            // The memory is given back once the bucket is compared.
+            let compare = move || {
+                let tally = BucketTally::of(&batch.load()?, &live.load()?, keyed);
+                drop(reserved);
+                Ok::<_, DataFusionError>(tally)
+            };
+            tokio::task::spawn_blocking(compare).await.expect("comparing rows does not panic")
         }
     });
     let at_once = session.copied_config().target_partitions();
@@ -230,10 +234,6 @@ async fn compare(
         all.append(tally);
     }
     Ok(all)
-}
-
-fn load(bucket: Bucket) -> Result<Vec<Entry>, DataFusionError> {
-    bucket.load()
 }
 
 /// Digests of the key (where there is one) and of the whole row, the columns in one order for both lanes.

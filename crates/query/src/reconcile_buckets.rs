@@ -17,6 +17,9 @@ use crate::row_digest::Digest;
 /// How many buckets there are. With a hundred million rows a bucket takes some 40 MB.
 pub(crate) const BUCKETS: usize = 64;
 
+/// How many rows memory is asked for at a time.
+const CHUNK: usize = 256;
+
 /// A row: the digest of its key, and half of the digest of all of its columns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
@@ -88,15 +91,17 @@ impl Buckets {
     /// # Errors
     /// Where there is room neither in memory nor on disk.
     pub fn extend(&mut self, entries: &[Entry]) -> Result<()> {
-        // Twice: a bucket that grows doubles.
-        let more = entries.len() * Entry::BYTES * 2;
-        if self.memory.try_grow(more).is_err() {
-            self.spill()?;
-            self.memory.try_grow(more)?;
+        for entries in entries.chunks(CHUNK) {
+            // Twice: a bucket that grows doubles.
+            let more = std::mem::size_of_val(entries) * 2;
+            if self.memory.try_grow(more).is_err() {
+                self.spill()?;
+                self.memory.try_grow(more)?;
+            }
+            self.granted += more;
+            self.rows += entries.len() as u64;
+            entries.iter().for_each(|entry| self.held[entry.bucket()].push(*entry));
         }
-        self.granted += more;
-        self.rows += entries.len() as u64;
-        entries.iter().for_each(|entry| self.held[entry.bucket()].push(*entry));
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! Looks at rows that do not match: shows a few of each kind, and counts in which columns rows differ.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
@@ -40,16 +41,16 @@ pub(crate) async fn look(
         (key, Wanted { difference, sample, batch_columns: Vec::new() })
     });
     let mut wanted: HashMap<Digest, Wanted> = wanted.collect();
-    let mut different = vec![0; plain.fields().len()];
+    let mut different = vec![0_u64; plain.fields().len()];
     for side in sides {
-        let mut batches = session.read_table(std::sync::Arc::clone(&side.table))?.execute_stream().await?;
+        let mut batches = session.read_table(Arc::clone(&side.table))?.execute_stream().await?;
         let (of_key, of_row) = digests(&batches.schema(), plain, key)?;
         let of_keys = of_key.as_ref().unwrap_or(&of_row);
         let of_columns = columns(&batches.schema(), plain)?;
         while let Some(batch) = batches.try_next().await? {
             let keys = of_keys.of(&batch)?;
             let places: UInt64Array =
-                (0..).zip(&keys).filter(|(_, key)| wanted.contains_key(key)).map(|(place, _)| place).collect();
+                (0_u64..).zip(&keys).filter(|(_, key)| wanted.contains_key(key)).map(|(place, _)| place).collect();
             if places.is_empty() {
                 continue;
             }
