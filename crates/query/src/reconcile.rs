@@ -26,9 +26,6 @@ use crate::reconcile_difference::{BucketTally, Tally};
 use crate::reconcile_samples;
 use crate::row_digest::RowDigest;
 
-/// How many rows of each kind of difference are shown.
-const SAMPLES: usize = 5;
-
 /// What a comparison of the two lanes found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reconciliation {
