@@ -9,7 +9,9 @@ use pinflow_event::Offset;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::support::{Fate, FaultyStore, Value, append, empty_log, json, log_of, numbered, read_from, writer};
+use crate::support::{
+    Fate, FaultyStore, Value, append, empty_log, json, log_of, numbered, read_from, stubborn_writer, writer,
+};
 
 fn settings(flush_size: u64) -> ArchiveSettings {
     ArchiveSettings { flush_size, ..ArchiveSettings::default() }
@@ -106,7 +108,7 @@ async fn random_life(seed: u64) {
             4 => drop(archive.flush_through(Offset(values.len() as u64)).await),
             _ => {
                 let settings = random_settings(&mut random);
-                archive = writer(&store, &log, &settings).await;
+                archive = stubborn_writer(&store, &log, &settings).await;
             }
         }
     }

@@ -224,7 +224,7 @@ async fn what_was_begun_is_finished_after_a_change_of_settings() {
     writer(&store, &log, &by_field).await.flush_through(Offset(12)).await.unwrap_err();
     let begun = paths(&store).await;
     let parquet = ArchiveSettings { flush_size: 100, ..formats()[3].clone() };
-    writer(&store, &log, &parquet).await.flush_through(Offset(12)).await.unwrap();
+    stubborn_writer(&store, &log, &parquet).await.flush_through(Offset(12)).await.unwrap();
     let all = paths(&store).await;
     assert!(begun.iter().all(|path| all.contains(path)), "{begun:?} {all:?}");
     assert!(all.iter().any(|path| path.ends_with("+0000000006.snappy.parquet")), "{all:?}");

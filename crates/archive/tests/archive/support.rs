@@ -14,7 +14,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use pinflow_archive::{ArchiveReader, ArchiveSettings, ArchiveWriter, ArchivedBatch, ReadSettings};
+use pinflow_archive::{ArchiveError, ArchiveReader, ArchiveSettings, ArchiveWriter, ArchivedBatch, ReadSettings};
 use pinflow_event::{ManualClock, NewRecord, Offset, Partition, Timestamp, TopicName, TopicPartition};
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 
@@ -66,6 +66,21 @@ pub async fn timed_log_of(values: &[Value]) -> Arc<MemoryLog> {
 
 pub async fn writer(store: &Arc<dyn ObjectStore>, log: &Arc<MemoryLog>, settings: &ArchiveSettings) -> ArchiveWriter {
     ArchiveWriter::recover(store.clone(), log.clone(), at(), settings.clone(), clock()).await.unwrap()
+}
+
+/// A writer on a store that may fail while what was begun is finished, too.
+pub async fn stubborn_writer(
+    store: &Arc<dyn ObjectStore>,
+    log: &Arc<MemoryLog>,
+    settings: &ArchiveSettings,
+) -> ArchiveWriter {
+    loop {
+        match ArchiveWriter::recover(store.clone(), log.clone(), at(), settings.clone(), clock()).await {
+            Ok(writer) => return writer,
+            Err(ArchiveError::Store { action: "write", .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// Writes objects as a human or the connector would: names below the partition's folder, with their content.
