@@ -5,14 +5,15 @@
 
 use std::io::{self, Read};
 
+use bytes::Bytes;
 use pinflow_event::{Offset, TopicPartition};
 use tokio::sync::mpsc;
 
 use crate::batches::{ArchivedBatch, Span};
 use crate::fetch::{Content, Fetch};
-use crate::reader::ObjectListing;
+use crate::listing::ObjectListing;
 use crate::records::{find, find_last};
-use crate::{ArchiveError, ArchiveObject, ReadSettings};
+use crate::{ArchiveError, ArchiveObject, ArchivedRecords, ObjectKind, Offsets, ReadSettings};
 
 /// How much is read from an object at a time.
 const READ_BYTES: u64 = 256 << 10;
@@ -52,14 +53,70 @@ impl Assembly {
         for fault in listing.faults {
             self.tell(fault)?;
         }
-        for object in listing.objects {
-            self.begin(&object)?;
-            match fetch.open(&object) {
-                Ok(content) => self.read(&object, content)?,
-                Err(error) => self.tell(error)?,
+        let same_group = |a: &ArchiveObject, b: &ArchiveObject| a.is_listed() && a.offsets.group() == b.offsets.group();
+        for unit in listing.objects.chunk_by(same_group) {
+            match unit {
+                [object] if !object.is_listed() => {
+                    self.begin(object)?;
+                    match fetch.open(object) {
+                        Ok(content) => self.read(object, content)?,
+                        Err(error) => self.tell(error)?,
+                    }
+                }
+                group => self.read_group(group, &mut fetch)?,
             }
         }
         self.send()
+    }
+
+    /// Puts the records of a group's objects back into the order of their offsets.
+    fn read_group(&mut self, group: &[ArchiveObject], fetch: &mut Fetch) -> Result<(), Unwanted> {
+        let mut records: Vec<(Offset, Option<Bytes>)> = Vec::new();
+        let mut faults: Vec<(Offset, ArchiveError)> = Vec::new();
+        for object in group {
+            faults.extend(read_listed(object, fetch, &mut records));
+        }
+        records.sort_unstable_by_key(|(offset, _)| *offset);
+        faults.sort_by_key(|(offset, _)| std::cmp::Reverse(*offset));
+        let mut is_explained = false;
+        for (offset, value) in records {
+            // A fault is told before the records behind it.
+            while let Some((_, fault)) = faults.pop_if(|(at, _)| *at <= offset) {
+                is_explained = true;
+                self.tell(fault)?;
+            }
+            if offset < self.next {
+                continue;
+            }
+            self.pass_to(offset, &group[0], &mut is_explained)?;
+            let begin = self.data.len();
+            self.data.extend_from_slice(value.as_deref().unwrap_or_default());
+            let end = self.data.len();
+            self.take(value.map(|_| begin..end), end, offset)?;
+        }
+        for (_, fault) in faults.into_iter().rev() {
+            is_explained = true;
+            self.tell(fault)?;
+        }
+        let end = group[0].offsets.group().map_or(self.next, |group| group.end);
+        self.covered = self.covered.max(Some(end));
+        self.pass_to(end, &group[0], &mut is_explained)
+    }
+
+    /// Goes on to `offset` of a group. Where that passes records of it, an object has vanished, or was told to be damaged.
+    fn pass_to(&mut self, offset: Offset, object: &ArchiveObject, is_explained: &mut bool) -> Result<(), Unwanted> {
+        if offset <= self.next {
+            return Ok(());
+        }
+        if *is_explained {
+            self.send()?;
+        } else {
+            let (at, from, path) = (self.at.clone(), self.next, object.path.clone());
+            self.tell(ArchiveError::Missing { at, from, to: offset, path })?;
+        }
+        *is_explained = true;
+        self.next = offset;
+        Ok(())
     }
 
     fn begin(&mut self, object: &ArchiveObject) -> Result<(), Unwanted> {
@@ -94,7 +151,8 @@ impl Assembly {
             }
             searched = self.data.len();
             match read {
-                Ok(0) => break None,
+                // Nothing but its end keeps a read from being whole.
+                Ok(bytes) if (bytes as u64) < READ_BYTES => break None,
                 Ok(_) if self.data.len() - begin > RECORD_BYTES => {
                     break Some(io::Error::other("a record has no end within 1 GiB"));
                 }
@@ -156,4 +214,37 @@ impl Assembly {
         batch.first = Offset(self.next.0 - batch.spans.len() as u64);
         self.sender.blocking_send(Ok(batch)).map_err(|_| Unwanted)
     }
+}
+
+/// Adds the records of an object whose offsets a manifest tells. Returns what is wrong with it, and from which offset on.
+fn read_listed(
+    object: &ArchiveObject,
+    fetch: &mut Fetch,
+    records: &mut Vec<(Offset, Option<Bytes>)>,
+) -> Option<(Offset, ArchiveError)> {
+    let mut content = match fetch.open(object) {
+        Ok(content) => content,
+        Err(error) => return Some((object.start, error)),
+    };
+    let mut data = Vec::new();
+    let failure = content.read_to_end(&mut data).err();
+    if failure.is_some() && object.kind == ObjectKind::Json {
+        // What stands behind the last line break may be half a record.
+        data.truncate(memchr::memrchr(b'\n', &data).map_or(0, |at| at + 1));
+    }
+    let Offsets::Listed { runs, .. } = &object.offsets else { return None };
+    let listed: u64 = runs.iter().map(|run| run.end.since(run.start)).sum();
+    let mut found = ArchivedRecords::new(object, data.into());
+    let before = records.len();
+    records.extend(found.by_ref().take(usize::try_from(listed).unwrap_or(usize::MAX)));
+    let (byte, offset) = (found.position(), found.next_offset());
+    let is_short = ((records.len() - before) as u64) < listed;
+    let reason = match failure {
+        Some(error) => error.to_string(),
+        None if is_short && found.damage().is_some() => "it ends within a record".to_owned(),
+        None if is_short => "it has fewer records than its manifest says".to_owned(),
+        None if found.damage().is_some() => "it has more records than its manifest says".to_owned(),
+        None => return None,
+    };
+    Some((offset, ArchiveError::Damaged { path: object.path.clone(), byte, reason, offset }))
 }

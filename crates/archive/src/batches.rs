@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::assembly::Assembly;
 use crate::fetch::Fetch;
-use crate::reader::ObjectListing;
+use crate::listing::ObjectListing;
 use crate::{ArchiveError, ReadSettings};
 
 /// Archived records with contiguous offsets; never empty.

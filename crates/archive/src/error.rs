@@ -71,11 +71,27 @@ pub enum ArchiveError {
     },
     /// An object of the partition is in a form that is not read here.
     #[error(
-        "object `{path}` is of a kind that is not read here (`.json`, `.json.gz`, `.json.zst`, `.raw` are); convert it to newline-delimited JSON, or move it away"
+        "object `{path}` is of a kind that is not read here (`.json` and `.raw` are, also with `.gz` or `.zst`, and `.parquet`); convert it to newline-delimited JSON, or move it away"
     )]
     UnknownKind {
         /// The object.
         path: Path,
+    },
+    /// A manifest, which tells the offsets in a group of objects, cannot be used.
+    #[error(
+        "manifest `{path}` is damaged ({reason}); restore it from a copy: without it nobody can say which offsets its objects have"
+    )]
+    Manifest {
+        /// The manifest.
+        path: Path,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A setting cannot be followed.
+    #[error("the archive cannot be written like that: {reason}")]
+    Settings {
+        /// Which one, why, and what can be.
+        reason: String,
     },
     /// Offsets between two objects, or before the first, are in none.
     #[error(

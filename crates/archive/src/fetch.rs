@@ -14,7 +14,8 @@ use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
 use tokio::runtime::Handle;
 
-use crate::{ArchiveError, ArchiveObject, Packing, ReadSettings};
+use crate::parquet_rows::ParquetRows;
+use crate::{ArchiveError, ArchiveObject, ObjectKind, Packing, ReadSettings};
 
 /// The content of an object, unpacked as it is read.
 pub(crate) type Content = Box<dyn Read + Send>;
@@ -52,31 +53,36 @@ impl Fetch {
         let packed: Content = match self {
             Self::Local(folder) => {
                 let file = File::open(folder.join(object.path.as_ref()));
-                Box::new(file.map_err(|error| unreadable(&object.path, error))?)
+                Box::new(file.map_err(|error| unreadable("read", &object.path, error))?)
             }
             Self::Remote(runtime, fetched) => {
                 let content = runtime.block_on(fetched.next()).expect("each object of the list is asked for once");
                 Box::new(content.map_err(ArchiveError::store("read", &object.path))?.reader())
             }
         };
-        unpack(object.packing, packed).map_err(|error| unreadable(&object.path, error))
+        open(object, packed).map_err(|error| unreadable("read", &object.path, error))
     }
 }
 
-/// Reads packed bytes as what they were before.
-pub(crate) fn unpack(packing: Packing, packed: Content) -> io::Result<Content> {
-    Ok(match packing {
+/// Reads the bytes of an object as what they were before they were packed; those of a Parquet object as frames.
+pub(crate) fn open(object: &ArchiveObject, mut packed: Content) -> io::Result<Content> {
+    if object.kind == ObjectKind::Parquet {
+        let mut content = Vec::new();
+        packed.read_to_end(&mut content)?;
+        return Ok(Box::new(ParquetRows::new(content.into())?));
+    }
+    Ok(match object.packing {
         Packing::Plain => packed,
         Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
         Packing::Zstd => Box::new(zstd::Decoder::new(packed)?),
     })
 }
 
-/// The content of an object could not be read.
-pub(crate) fn unreadable(path: &Path, error: io::Error) -> ArchiveError {
+/// An object or folder of the local archive could not be used.
+pub(crate) fn unreadable(action: &'static str, path: &Path, error: io::Error) -> ArchiveError {
     let source = match error.kind() {
         io::ErrorKind::NotFound => object_store::Error::NotFound { path: path.to_string(), source: error.into() },
         _ => object_store::Error::Generic { store: "archive", source: error.into() },
     };
-    ArchiveError::store("read", path)(source)
+    ArchiveError::store(action, path)(source)
 }

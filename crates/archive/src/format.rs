@@ -22,17 +22,18 @@ pub(crate) fn kind_of(value: Option<&[u8]>) -> ObjectKind {
 pub(crate) fn encoded_size(kind: ObjectKind, value: Option<&[u8]>) -> usize {
     let framing = match kind {
         ObjectKind::Json => 1,
-        ObjectKind::Raw => LENGTH_BYTES,
+        // Of a Parquet object nobody knows beforehand; it is not far from that.
+        ObjectKind::Raw | ObjectKind::Parquet => LENGTH_BYTES,
     };
     framing + value.map_or(0, <[u8]>::len)
 }
 
-/// Appends `value` to an object of `kind`, which is the one that [`kind_of`] gave.
+/// Appends `value` to an object of `kind`, which is the one that [`kind_of`] gave. Parquet has frames only where it is read.
 pub(crate) fn append(kind: ObjectKind, value: Option<&[u8]>, object: &mut Vec<u8>) {
     match (kind, value) {
         (ObjectKind::Json, value) => append_line(value.unwrap_or_default(), object),
-        (ObjectKind::Raw, None) => object.extend_from_slice(&NULL.to_be_bytes()),
-        (ObjectKind::Raw, Some(value)) => {
+        (ObjectKind::Raw | ObjectKind::Parquet, None) => object.extend_from_slice(&NULL.to_be_bytes()),
+        (ObjectKind::Raw | ObjectKind::Parquet, Some(value)) => {
             let length = u32::try_from(value.len()).expect("a log takes no record of 4 GiB");
             object.extend_from_slice(&length.to_be_bytes());
             object.extend_from_slice(value);

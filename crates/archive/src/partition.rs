@@ -128,8 +128,8 @@ impl ArchivedPartition {
         match slot {
             Some(writer) => Ok(writer),
             None => {
-                let (store, log) = (self.store.clone(), self.log.clone());
-                let writer = ArchiveWriter::recover(store, log, self.at.clone(), self.settings.clone()).await?;
+                let (store, log, clock) = (self.store.clone(), self.log.clone(), self.clock.clone());
+                let writer = ArchiveWriter::recover(store, log, self.at.clone(), self.settings.clone(), clock).await?;
                 Ok(slot.insert(writer))
             }
         }

@@ -6,13 +6,15 @@ use bytes::{Buf, Bytes};
 use pinflow_event::Offset;
 
 use crate::format::{LENGTH_BYTES, NULL, kind_of};
-use crate::{ArchiveObject, ObjectKind};
+use crate::{ArchiveObject, ObjectKind, Offsets};
 
 /// The records of one object, in order: each offset with the record's bytes, `None` for a tombstone. The bytes are slices of the
 /// one buffer that was read.
 ///
 /// A `.json` object: a record a line, `\n` or `\r\n`; the last line needs none. An empty line is a record without bytes, because
 /// offsets are counted in lines. Nothing is ever unreadable.
+///
+/// A Parquet object is read as the frames of a `.raw` one.
 ///
 /// A `.raw` object may be cut off; then the iteration ends before the broken frame and [`ArchivedRecords::damage`] tells where.
 #[derive(Clone, Debug)]
@@ -21,12 +23,18 @@ pub struct ArchivedRecords {
     size: u64,
     rest: Bytes,
     next: Offset,
+    /// Where a manifest tells the offsets: the rest of the run that `next` is in, and those behind it, the nearest last.
+    listed: Option<Vec<Range<Offset>>>,
 }
 
 impl ArchivedRecords {
     /// The records in `data`, which is the content of `object`.
     pub fn new(object: &ArchiveObject, data: Bytes) -> Self {
-        Self { kind: object.kind, size: data.len() as u64, rest: data, next: object.start }
+        let listed = match &object.offsets {
+            Offsets::Following => None,
+            Offsets::Listed { runs, .. } => Some(runs.iter().rev().cloned().collect()),
+        };
+        Self { kind: object.kind, size: data.len() as u64, rest: data, next: object.start, listed }
     }
 
     /// The offset of the record that comes next; after the last one, where the object ends.
@@ -36,7 +44,12 @@ impl ArchivedRecords {
 
     /// Once the iteration has ended: the byte from which on the object could not be divided into records.
     pub fn damage(&self) -> Option<u64> {
-        (!self.rest.is_empty()).then(|| self.size - self.rest.len() as u64)
+        (!self.rest.is_empty()).then(|| self.position())
+    }
+
+    /// The byte that the next record begins with.
+    pub(crate) fn position(&self) -> u64 {
+        self.size - self.rest.len() as u64
     }
 
     /// Goes on to `offset` without handing out what comes before; not beyond the end.
@@ -69,7 +82,7 @@ pub(crate) fn find(kind: ObjectKind, data: &[u8], at: usize, searched: usize) ->
             let break_at = searched + memchr::memchr(b'\n', data.get(searched..)?)?;
             Some(Found { record: Some(at..line_end(data, at, break_at)), end: break_at + 1 })
         }
-        ObjectKind::Raw => {
+        ObjectKind::Raw | ObjectKind::Parquet => {
             let length = u32::from_be_bytes(*data.get(at..)?.first_chunk::<LENGTH_BYTES>()?);
             let begin = at + LENGTH_BYTES;
             if length == NULL {
@@ -106,6 +119,13 @@ impl Iterator for ArchivedRecords {
         self.rest.advance(found.end);
         let offset = self.next;
         self.next = offset.plus(1);
+        if let Some(listed) = &mut self.listed {
+            while listed.last().is_some_and(|run| run.end <= self.next) {
+                listed.pop();
+            }
+            // Beyond the last run: more records than the manifest tells go on counting.
+            self.next = listed.last().map_or(self.next, |run| run.start.max(self.next));
+        }
         Some((offset, value))
     }
 }
@@ -123,6 +143,7 @@ mod tests {
             kind,
             packing: Packing::Plain,
             size: data.len() as u64,
+            offsets: Offsets::Following,
         };
         ArchivedRecords::new(&object, Bytes::copy_from_slice(data))
     }
@@ -178,6 +199,7 @@ mod tests {
             kind: ObjectKind::Json,
             packing: Packing::Plain,
             size: data.len() as u64,
+            offsets: Offsets::Following,
         };
         let (_, first) = ArchivedRecords::new(&object, data.clone()).next().unwrap();
         assert_eq!(first.unwrap().as_ptr(), data.as_ptr());

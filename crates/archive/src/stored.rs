@@ -1,11 +1,11 @@
 //! Objects as the store lists them, for those who want to know whether they have changed.
 
 use futures::TryStreamExt;
-use futures::stream::BoxStream;
 use object_store::ObjectMeta;
 use pinflow_event::{Offset, Timestamp, TopicPartition};
 
-use crate::layout::{Listed, classify, partition_folder};
+use crate::layout::{Listed, classify, name_prefix};
+use crate::listing::SORTED_BELOW;
 use crate::{ArchiveError, ArchiveObject, ArchiveReader};
 
 /// An object, and what tells it from another one under the same name.
@@ -19,29 +19,10 @@ pub struct StoredObject {
     pub e_tag: Option<String>,
 }
 
-/// Starts below this are written with a leading zero, and then every later object's name sorts behind theirs as text, however many
-/// digits it has.
-const SORTED_BELOW: Offset = Offset(1_000_000_000);
-
 impl ArchiveReader {
-    /// The listing of a partition's folder as far as it may hold objects that begin at `from` or later.
-    pub(crate) fn list_from(
-        &self,
-        at: &TopicPartition,
-        from: Offset,
-    ) -> BoxStream<'static, object_store::Result<ObjectMeta>> {
-        let folder = partition_folder(at);
-        if from == Offset::ZERO || from >= SORTED_BELOW {
-            return self.store().list(Some(&folder));
-        }
-        // No object has this name: the first one that is wanted begins with it.
-        let name = format!("{}+{}+{:010}", at.topic, at.partition, from.0);
-        self.store().list_with_offset(Some(&folder), &folder.clone().join(name))
-    }
-
-    /// The objects of a partition that begin at `from` or later, by the offset that they begin with. The store is not asked about
-    /// older ones (a local folder reads all names, and looks at those files alone). A store that lists by name stops after about
-    /// `limit` objects.
+    /// The objects of a partition that begin at `from` or later, by the offset that they begin with. In the partition's own folder the
+    /// store is not asked about older ones (a local folder reads all names, and looks at those files alone), and one that lists by name
+    /// stops after about `limit` objects; folders by time or field are listed whole.
     ///
     /// # Errors
     /// [`ArchiveError::Store`].
@@ -51,21 +32,27 @@ impl ArchiveReader {
         from: Offset,
         limit: usize,
     ) -> Result<Vec<StoredObject>, ArchiveError> {
-        let folder = partition_folder(at);
+        let prefix = name_prefix(at);
         let stored = |meta: ObjectMeta| {
             let modified = Timestamp::from_millis(meta.last_modified.timestamp_millis());
-            let e_tag = meta.e_tag.clone();
-            match classify(at, meta) {
-                Listed::Object(object) if object.start >= from => Some(StoredObject { object, modified, e_tag }),
+            match classify(&prefix, meta.location, meta.size) {
+                Listed::Object(object) if object.start >= from => {
+                    Some(StoredObject { object, modified, e_tag: meta.e_tag })
+                }
                 _ => None,
             }
         };
-        let mut listed = self.list_from(at, from);
         let mut objects = Vec::new();
-        while let Some(meta) = listed.try_next().await.map_err(ArchiveError::store("list", &folder))? {
-            objects.extend(stored(meta));
-            if objects.len() >= limit && self.lists_by_name() && from < SORTED_BELOW {
-                break;
+        for (folder, own) in self.places.folders_of(at).await? {
+            // A local folder has no order.
+            let by_name = own && self.places.folder.is_none() && from < SORTED_BELOW;
+            let mut listed = self.places.metas(at, &folder, own, from);
+            let before = objects.len();
+            while let Some(meta) = listed.try_next().await.map_err(ArchiveError::store("list", &folder))? {
+                objects.extend(stored(meta));
+                if by_name && objects.len() - before >= limit {
+                    break;
+                }
             }
         }
         objects.sort_unstable_by(|a, b| (a.object.start, &a.object.path).cmp(&(b.object.start, &b.object.path)));

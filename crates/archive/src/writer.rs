@@ -1,26 +1,57 @@
 //! Turns one partition's log into objects. Never tells the log that a record is done with before its object is stored.
 //!
-//! Where it stands is not kept anywhere: the object with the highest start and the number of its records say it. A crash leaves
-//! an object whole or not at all, so that a restart neither loses nor doubles a record.
+//! Where it stands is not kept anywhere: the object with the highest start and the number of its records say it, or the last manifest. A
+//! crash leaves an object whole or not at all, and a group of objects is finished as its manifest says, so that a restart neither
+//! loses nor doubles a record.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, PutPayload};
-use pinflow_event::{Offset, Record, TopicPartition};
+use pinflow_event::{Clock, Offset, Record, TopicPartition};
 use pinflow_log::{EventLog, LogError, ReadLimit};
 use tokio::time::Instant;
 
-use crate::layout::object_path;
-use crate::open_object::OpenObject;
-use crate::{ArchiveError, ArchiveObject, ArchiveReader, ArchiveSettings, ArchivedRecords, Packing, format};
+use crate::encoding::Encoding;
+use crate::layout::manifest_path;
+use crate::listing::UnfinishedGroup;
+use crate::manifest::Manifest;
+use crate::open_group::{Destination, EncodedObject, OpenGroup, encode};
+use crate::partitioner::Partitioner;
+use crate::{ArchiveError, ArchiveReader, ArchiveSettings};
 
 /// The name under which the log keeps what the archive still needs.
 pub(crate) const READER: &str = "archive";
 
 /// How much is read from the log at a time; an object may take several reads.
 const READ_LIMIT: ReadLimit = ReadLimit { records: 10_000, bytes: 1024 * 1024 };
+
+/// Objects of a group that are stored side by side.
+const PUTS_AT_ONCE: usize = 8;
+
+/// The most bytes that an object may be set to.
+const FLUSH_BYTES_MAX: usize = 1 << 30;
+
+impl ArchiveSettings {
+    /// Whether an archive can be written as these say.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Settings`] with the setting, and what it can be.
+    pub fn check(&self) -> Result<(), ArchiveError> {
+        self.plan().map(drop)
+    }
+
+    fn plan(&self) -> Result<(Encoding, Partitioner), ArchiveError> {
+        let wrong = |reason| ArchiveError::Settings { reason };
+        if self.flush_bytes > FLUSH_BYTES_MAX {
+            return Err(wrong(format!("`flush_bytes` is {}; 1 GiB is the most", self.flush_bytes)));
+        }
+        Ok((Encoding::new(self).map_err(wrong)?, Partitioner::new(self).map_err(wrong)?))
+    }
+}
 
 /// Writes the objects of one partition. There must be one writer a partition only; a second one is noticed by its objects.
 ///
@@ -30,37 +61,53 @@ const READ_LIMIT: ReadLimit = ReadLimit { records: 10_000, bytes: 1024 * 1024 };
 pub struct ArchiveWriter {
     store: Arc<dyn ObjectStore>,
     log: Arc<dyn EventLog>,
+    clock: Arc<dyn Clock>,
     at: TopicPartition,
     settings: ArchiveSettings,
+    encoding: Encoding,
+    partitioner: Partitioner,
     next: Offset,
-    open: Option<OpenObject>,
+    open: Option<Arc<OpenGroup>>,
+    /// The open group was begun to be stored: nothing may join it any more, because what is stored of it already is of that.
+    is_sealed: bool,
     objects: u64,
     bytes: u64,
 }
 
 impl ArchiveWriter {
-    /// Finds out from the objects where the archive of `at` ends, and goes on there.
+    /// Finds out from the objects where the archive of `at` ends, finishes what was begun there, and goes on.
     ///
     /// # Errors
-    /// [`ArchiveError::RecordsLost`] and [`ArchiveError::LogTooShort`] where log and archive do not join; [`ArchiveError::Torn`],
-    /// [`ArchiveError::UnknownKind`] and [`ArchiveError::Repeated`] where the objects do not tell the end; else what store and log report.
+    /// [`ArchiveError::Settings`]; [`ArchiveError::RecordsLost`] and [`ArchiveError::LogTooShort`] where log and archive do not join;
+    /// [`ArchiveError::Torn`], [`ArchiveError::UnknownKind`], [`ArchiveError::Repeated`] and [`ArchiveError::Manifest`] where the objects do
+    /// not tell the end; else what store and log report.
     pub async fn recover(
         store: Arc<dyn ObjectStore>,
         log: Arc<dyn EventLog>,
         at: TopicPartition,
         settings: ArchiveSettings,
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, ArchiveError> {
-        let extent = ArchiveReader::new(store.clone()).extent(&at).await?;
+        let (encoding, partitioner) = settings.plan()?;
+        let (extent, unfinished) = ArchiveReader::new(store.clone()).extent_and_unfinished(&at).await?;
         let bounds = log.bounds(&at).await.map_err(ArchiveError::log(&at))?;
         let next = extent.end;
+        let wanted = unfinished.last().map_or(next, |group| group.manifest.group.end);
         if next < bounds.earliest {
             return Err(ArchiveError::RecordsLost { at, next, earliest: bounds.earliest });
         }
-        if next > bounds.end {
-            return Err(ArchiveError::LogTooShort { at, wanted: next, end: bounds.end });
+        if wanted > bounds.end {
+            return Err(ArchiveError::LogTooShort { at, wanted, end: bounds.end });
         }
-        log.protect(READER, &at, next);
-        Ok(Self { store, log, at, settings, next, open: None, objects: extent.objects, bytes: extent.bytes })
+        let (objects, bytes) = (extent.objects, extent.bytes);
+        let (open, is_sealed) = (None, false);
+        let mut writer =
+            Self { store, log, clock, at, settings, encoding, partitioner, next, open, is_sealed, objects, bytes };
+        for group in unfinished {
+            writer.finish(group).await?;
+        }
+        writer.log.protect(READER, &writer.at, writer.next);
+        Ok(writer)
     }
 
     /// The first offset that is in no object yet.
@@ -70,12 +117,13 @@ impl ArchiveWriter {
 
     /// The first offset that was not read from the log yet.
     pub fn gathered(&self) -> Offset {
-        self.open.as_ref().map_or(self.next, OpenObject::end)
+        self.open.as_ref().map_or(self.next, |open| open.end())
     }
 
-    /// When the open object has to be stored, however small it is.
+    /// When what is open has to be stored, however small it is.
     pub fn due(&self) -> Option<Instant> {
-        self.open.as_ref().map(|open| open.opened + self.settings.flush_interval)
+        let patience = if self.is_sealed { Duration::ZERO } else { self.settings.flush_interval };
+        self.open.as_ref().map(|open| open.opened + patience)
     }
 
     /// The objects of the partition, and their bytes.
@@ -88,42 +136,33 @@ impl ArchiveWriter {
     /// # Errors
     /// [`ArchiveError::RecordsLost`] where the log has dropped what comes next; [`ArchiveError::Conflict`]; else what store and log report.
     pub async fn gather(&mut self) -> Result<u64, ArchiveError> {
-        let from = self.gathered();
-        let records = match self.log.read(&self.at, from, READ_LIMIT).await {
-            Err(LogError::OffsetOutOfRange { earliest, .. }) if earliest > from => {
-                return Err(self.records_lost(from, earliest));
-            }
-            read => read.map_err(ArchiveError::log(&self.at))?,
-        };
-        if let Some(first) = records.first()
-            && first.offset > from
-        {
-            return Err(self.records_lost(from, first.offset));
-        }
+        let records = self.read(self.gathered()).await?;
         for record in &records {
-            // Not the next one where an object found in place held less than was gathered: it is read anew.
-            if record.offset != self.gathered() {
-                break;
-            }
             self.add(record).await?;
         }
         Ok(records.len() as u64)
     }
 
-    /// Stores the open object, if there is one.
+    /// Stores what is open, if anything is.
     ///
     /// # Errors
     /// As [`ArchiveWriter::gather`].
     pub async fn flush(&mut self) -> Result<(), ArchiveError> {
         // Taken out once it is stored: a caller who stops waiting in between finds it still open.
-        if let Some(open) = &self.open {
-            let (end, size) = self.store_object(open).await?;
-            self.next = end;
-            self.objects += 1;
-            self.bytes += size;
-            self.open = None;
-            self.log.protect(READER, &self.at, end);
+        let Some(open) = self.open.clone() else { return Ok(()) };
+        self.is_sealed = true;
+        let manifest = open.manifest(&self.at, &self.encoding);
+        // One object with all of the range tells by its name and its records what it has.
+        if manifest.objects.len() > 1 {
+            let path = manifest_path(&self.at, manifest.group.start);
+            self.put(&path, manifest.to_bytes(&self.at).into()).await?;
         }
+        let everything = (0..manifest.objects.len()).collect();
+        let end = manifest.group.end;
+        self.store_objects(manifest, everything, open).await?;
+        self.open = None;
+        self.is_sealed = false;
+        self.move_on(end);
         Ok(())
     }
 
@@ -142,46 +181,97 @@ impl ArchiveWriter {
         Ok(())
     }
 
+    async fn read(&self, from: Offset) -> Result<Vec<Record>, ArchiveError> {
+        let records = match self.log.read(&self.at, from, READ_LIMIT).await {
+            Err(LogError::OffsetOutOfRange { earliest, .. }) if earliest > from => {
+                return Err(self.records_lost(from, earliest));
+            }
+            read => read.map_err(ArchiveError::log(&self.at))?,
+        };
+        match records.first() {
+            Some(first) if first.offset > from => Err(self.records_lost(from, first.offset)),
+            _ => Ok(records),
+        }
+    }
+
     async fn add(&mut self, record: &Record) -> Result<(), ArchiveError> {
         let value = record.value.as_deref();
-        let kind = format::kind_of(value);
-        if self.open.as_ref().is_some_and(|open| !open.takes(kind, value, &self.settings)) {
+        let folder = self.partitioner.folder(record, self.clock.now());
+        let destination = Destination { folder, kind: self.encoding.kind_of(value) };
+        let takes = |open: &Arc<OpenGroup>| open.takes(&destination, value, &self.settings);
+        if self.is_sealed || self.open.as_ref().is_some_and(|open| !takes(open)) {
             self.flush().await?;
-            if self.gathered() != record.offset {
-                return Ok(());
-            }
         }
-        let open = self.open.get_or_insert_with(|| OpenObject::new(record.offset, kind));
-        open.push(value);
+        let open = self.open.get_or_insert_with(|| Arc::new(OpenGroup::new(record.offset)));
+        // Nobody else holds it, unless a flush that was broken off is still encoding.
+        let open = Arc::make_mut(open);
+        open.push(destination, record);
         if open.is_full(&self.settings) { self.flush().await } else { Ok(()) }
     }
 
-    /// Puts the object where there is none. Returns the offset after the last record that is stored now, and the object's bytes.
-    async fn store_object(&self, open: &OpenObject) -> Result<(Offset, u64), ArchiveError> {
-        let path = object_path(&self.at, open.start, open.kind);
-        let payload = PutPayload::from(Bytes::copy_from_slice(&open.content));
+    /// Stores what is missing of a group, as its manifest says.
+    async fn finish(&mut self, group: UnfinishedGroup) -> Result<(), ArchiveError> {
+        let UnfinishedGroup { manifest, missing } = group;
+        if manifest.group.start != self.next {
+            return Err(ArchiveError::Conflict { path: manifest_path(&self.at, manifest.group.start) });
+        }
+        let mut records = OpenGroup::new(self.next);
+        while records.end() < manifest.group.end {
+            for record in self.read(records.end()).await? {
+                records.push(Destination { folder: None, kind: self.encoding.kind_of(None) }, &record);
+            }
+        }
+        let end = manifest.group.end;
+        self.objects += (manifest.objects.len() - missing.len()) as u64;
+        self.store_objects(manifest, missing, Arc::new(records)).await?;
+        self.next = end;
+        Ok(())
+    }
+
+    /// Stores the objects of `manifest` with these numbers, made of `records`.
+    async fn store_objects(
+        &mut self,
+        manifest: Manifest,
+        numbers: Vec<usize>,
+        records: Arc<OpenGroup>,
+    ) -> Result<(), ArchiveError> {
+        let encoding = self.encoding;
+        // Packing takes a while: other tasks of this thread must not wait for it.
+        let encoded = tokio::task::spawn_blocking(move || {
+            let encode = |number: usize| encode(&manifest.objects[number], records.start, records.records(), &encoding);
+            numbers.into_iter().map(encode).collect::<Vec<EncodedObject>>()
+        });
+        let encoded = encoded.await.expect("encoding does not panic");
+        let (objects, bytes) = (encoded.len(), encoded.iter().map(|object| object.content.len()).sum::<usize>());
+        let puts = encoded.into_iter().map(|object| self.put_object(object));
+        stream::iter(puts).buffer_unordered(PUTS_AT_ONCE).try_collect::<()>().await?;
+        self.objects += objects as u64;
+        self.bytes += bytes as u64;
+        Ok(())
+    }
+
+    async fn put_object(&self, object: EncodedObject) -> Result<(), ArchiveError> {
+        self.put(&object.path, object.content).await
+    }
+
+    /// Puts the content where there is none. What is there already is fine where it is the same: then an earlier put had succeeded
+    /// although it was reported as failed.
+    async fn put(&self, path: &Path, content: Bytes) -> Result<(), ArchiveError> {
         let options = PutOptions { mode: PutMode::Create, ..PutOptions::default() };
-        match self.store.put_opts(&path, payload, options).await {
-            Ok(_) => Ok((open.end(), open.content.len() as u64)),
-            Err(object_store::Error::AlreadyExists { .. }) => self.accept_existing(path, open).await,
-            Err(error) => Err(ArchiveError::store("write", &path)(error)),
+        match self.store.put_opts(path, PutPayload::from(content.clone()), options).await {
+            Ok(_) => Ok(()),
+            Err(object_store::Error::AlreadyExists { .. }) => {
+                let existing = async { self.store.get(path).await?.bytes().await };
+                let existing = existing.await.map_err(ArchiveError::store("read", path))?;
+                if existing == content { Ok(()) } else { Err(ArchiveError::Conflict { path: path.clone() }) }
+            }
+            Err(error) => Err(ArchiveError::store("write", path)(error)),
         }
     }
 
-    /// An earlier put had succeeded although it was reported as failed, maybe before further records were gathered: the object is
-    /// then what we would write, or the first records of it.
-    async fn accept_existing(&self, path: Path, open: &OpenObject) -> Result<(Offset, u64), ArchiveError> {
-        let read = async { self.store.get(&path).await?.bytes().await };
-        let existing = read.await.map_err(ArchiveError::store("read", &path))?;
-        let size = existing.len() as u64;
-        let is_ours = !existing.is_empty() && open.content.starts_with(&existing);
-        let object = ArchiveObject { path, start: open.start, kind: open.kind, packing: Packing::Plain, size };
-        let mut records = ArchivedRecords::new(&object, existing);
-        if is_ours && records.ends_whole() {
-            Ok((records.next_offset(), size))
-        } else {
-            Err(ArchiveError::Conflict { path: object.path })
-        }
+    fn move_on(&mut self, next: Offset) {
+        self.next = next;
+        self.log.protect(READER, &self.at, next);
     }
 
     fn records_lost(&self, next: Offset, earliest: Offset) -> ArchiveError {

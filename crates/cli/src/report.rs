@@ -40,8 +40,16 @@ pub fn balance(balance: &[BalanceRow]) -> Rows {
 
 /// Whether the lanes hold the same rows.
 pub fn reconciliation(streams: &[Reconciliation]) -> Rows {
-    let mut rows =
-        Rows::new(&["stream", "equal", "batch rows", "stream rows", "only in batch", "only in stream", "note"]);
+    let mut rows = Rows::new(&[
+        "stream",
+        "equal",
+        "batch rows",
+        "stream rows",
+        "only in batch",
+        "only in stream",
+        "different",
+        "note",
+    ]);
     rows.rows.extend(streams.iter().map(|stream| {
         vec![
             json!(stream.stream),
@@ -50,6 +58,7 @@ pub fn reconciliation(streams: &[Reconciliation]) -> Rows {
             json!(stream.stream_rows),
             json!(stream.only_in_batch),
             json!(stream.only_in_stream),
+            json!(stream.different),
             json!(stream.note),
         ]
     }));
@@ -89,6 +98,24 @@ pub fn replay_samples(view: &ReplayView) -> Rows {
             json!(shown(&sample.after)),
         ]);
     }
+    rows
+}
+
+/// A few of the rows that do not match.
+pub fn reconcile_samples(streams: &[Reconciliation]) -> Rows {
+    let mut rows = Rows::new(&["stream", "difference", "columns", "in batch", "in stream"]);
+    let samples = streams.iter().flat_map(|stream| stream.samples.iter().map(move |sample| (stream, sample)));
+    rows.rows.extend(samples.map(|(stream, sample)| {
+        let difference = sample.difference.replace('_', " ");
+        let shown = |row: &Option<_>| row.as_ref().map(|row| Value::Object(Clone::clone(row)).to_string());
+        vec![
+            json!(stream.stream),
+            json!(difference),
+            json!(sample.columns.join(", ")),
+            json!(shown(&sample.batch)),
+            json!(shown(&sample.stream)),
+        ]
+    }));
     rows
 }
 

@@ -247,6 +247,15 @@ fn dead_letter() -> Schema {
     ])
 }
 
+fn reconcile_sample() -> Schema {
+    object([
+        ("difference", one_of_texts(&["missing_in_batch", "missing_in_stream", "different"])),
+        ("batch", nullable(map(any()))),
+        ("stream", nullable(map(any()))),
+        ("columns", array(text())),
+    ])
+}
+
 fn reconciled() -> Schema {
     object([
         ("stream", text()),
@@ -255,6 +264,9 @@ fn reconciled() -> Schema {
         ("stream_rows", count()),
         ("only_in_batch", count()),
         ("only_in_stream", count()),
+        ("different", count()),
+        ("different_columns", map(count())),
+        ("samples", array(reconcile_sample())),
         ("note", nullable(text())),
     ])
 }

@@ -314,6 +314,19 @@ pub struct DeadLetter {
     pub raw: String,
 }
 
+/// A row that does not match.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReconcileSample {
+    /// `missing_in_batch`, `missing_in_stream` or `different`.
+    pub difference: &'static str,
+    /// The row on the batch lane.
+    pub batch: Option<serde_json::Map<String, Value>>,
+    /// The row on the stream lane.
+    pub stream: Option<serde_json::Map<String, Value>>,
+    /// The columns that differ.
+    pub columns: Vec<String>,
+}
+
 /// Whether both lanes hold the same rows of a stream.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReconcileView {
@@ -329,6 +342,12 @@ pub struct ReconcileView {
     pub only_in_batch: u64,
     /// Rows that the stream lane alone has.
     pub only_in_stream: u64,
+    /// Rows whose key both have, with other values.
+    pub different: u64,
+    /// In how many of these each column differs, of those that were looked at (10,000 at most).
+    pub different_columns: BTreeMap<String, u64>,
+    /// A few of the rows that do not match.
+    pub samples: Vec<ReconcileSample>,
     /// What that means, where it is not plain: records in flight, a lane that never ran.
     pub note: Option<String>,
 }

@@ -124,7 +124,7 @@ async fn every_record_ends_in_one_place_on_both_lanes() {
     let archive = Archive::new(
         Arc::clone(&world.store),
         Arc::clone(&world.log),
-        ArchiveSettings { flush_records: 3, ..ArchiveSettings::default() },
+        ArchiveSettings { flush_size: 3, ..ArchiveSettings::default() },
         Arc::clone(&world.clock),
     );
     archive.flush_through(&[(TopicPartition::new(stream().batch.topic, Partition(0)), Offset(10))]).await.unwrap();

@@ -23,6 +23,7 @@ mod pipeline_test;
 mod replay;
 mod replay_api;
 mod replay_view;
+mod raw;
 mod server;
 mod settle;
 mod stages;

@@ -26,6 +26,7 @@ use crate::data_folder::DataFolder;
 use crate::error::NodeError;
 use crate::fresh::StreamTails;
 use crate::replay::RunningReplays;
+use crate::raw::ArchivedTopics;
 use crate::system_tables::NodeTables;
 
 /// Everything that a node is made of.
@@ -55,6 +56,7 @@ pub(crate) struct Stages {
 
 impl Stages {
     pub async fn open(config: NodeConfig) -> Result<Self, NodeError> {
+        config.archive.check()?;
         let cleaners = check::plan(&config.pipeline).await.map_err(NodeError::Pipeline)?;
         let folder = DataFolder::take(&config.data)?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -111,6 +113,10 @@ impl Stages {
             Some(Arc::clone(&system) as Arc<dyn pinflow_query::SystemTables>),
             config.query.clone(),
         )?
+        .with_raw(Arc::new(ArchivedTopics {
+            archive: ArchiveReader::local(Arc::clone(&store), archived),
+            topics: topics(&config.pipeline, Lane::Batch),
+        }))
         .with_fresh(Arc::new(StreamTails(tails)));
         Ok(Self {
             config,

@@ -7,14 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane as LaneView, Overview, QueryResult, ReconcileView, RunState as RunStateView, RunView, Scope as ScopeView,
-    StreamProgress, TaskView,
+    Lane as LaneView, Overview, QueryResult, ReconcileSample, ReconcileView, RunState as RunStateView, RunView,
+    Scope as ScopeView, StreamProgress, TaskView,
 };
 use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
 use pinflow_event::Timestamp;
 use pinflow_gateway::{Gateway, OWN_ROUTES};
 use pinflow_pipeline::{self as pipeline, Lane, Stream, Work};
-use pinflow_query::{Answer, QueryError, Scope};
+use pinflow_query::{Answer, Difference, QueryError, Sample, Scope};
 use pinflow_schedule::{JobRun, RunId, RunScope, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -170,11 +170,24 @@ impl NodeView for View {
                 stream_rows: compared.stream_rows,
                 only_in_batch: compared.missing_in_stream,
                 only_in_stream: compared.missing_in_batch,
+                different: compared.different,
+                different_columns: compared.different_columns,
+                samples: compared.samples.into_iter().map(reconcile_sample).collect(),
                 note,
             });
         }
         Ok(views)
     }
+}
+
+/// A row that does not match, as it is sent.
+fn reconcile_sample(sample: Sample) -> ReconcileSample {
+    let difference = match sample.difference {
+        Difference::MissingInBatch => "missing_in_batch",
+        Difference::MissingInStream => "missing_in_stream",
+        Difference::Different => "different",
+    };
+    ReconcileSample { difference, batch: sample.batch, stream: sample.stream, columns: sample.columns }
 }
 
 impl View {

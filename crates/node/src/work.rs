@@ -158,10 +158,13 @@ async fn reconcile(stages: &Stages, stream: &str) -> Result<TaskOutcome, NodeErr
 
 /// How the lanes differ, in a sentence.
 pub(crate) fn difference(compared: &Reconciliation) -> String {
-    let Reconciliation { stream, matching, missing_in_batch, missing_in_stream, different, .. } = compared;
+    let Reconciliation { stream, matching, missing_in_batch, missing_in_stream, different, different_columns, .. } =
+        compared;
+    let columns: Vec<String> = different_columns.iter().map(|(column, rows)| format!("`{column}` in {rows}")).collect();
+    let columns = if columns.is_empty() { String::new() } else { format!(" ({})", columns.join(", ")) };
     format!(
         "the lanes of stream `{stream}` differ: {matching} rows are the same, {missing_in_batch} are missing in batch, \
-         {missing_in_stream} are missing in stream, {different} differ in a column"
+         {missing_in_stream} are missing in stream, {different} differ in a column{columns}"
     )
 }
 

@@ -1,7 +1,7 @@
-//! The names that SQL knows: schemas `batch`, `stream`, `dead`, `result`, `system`, and the tables in them.
+//! The names that SQL knows: schemas `batch`, `stream`, `raw`, `dead`, `result`, `system`, and the tables in them.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -16,6 +16,7 @@ use crate::delta::LazyTable;
 use crate::error::QueryError;
 use crate::fresh::{self, FreshRows};
 use crate::hint::nearest;
+use crate::raw::{RawTable, RawTopics};
 use crate::system::SystemTables;
 
 /// The catalog's own name: `pinflow.batch.pin` in full.
@@ -24,6 +25,8 @@ pub(crate) const CATALOG: &str = "pinflow";
 const DEAD: &str = "dead";
 /// The schema of stored answers.
 pub(crate) const RESULT: &str = "result";
+/// The schema of archived events.
+const RAW: &str = "raw";
 /// The schema of the node's own tables.
 const SYSTEM: &str = "system";
 
@@ -33,6 +36,7 @@ pub(crate) struct Catalog {
     delta: BTreeMap<&'static str, Arc<DeltaSchema>>,
     /// What the schema `stream` shows: fresh where there is somebody to ask.
     stream: Arc<dyn SchemaProvider>,
+    raw: Arc<RawSchema>,
     system: Arc<SystemSchema>,
 }
 
@@ -65,7 +69,15 @@ impl Catalog {
         });
         delta.insert(RESULT, schema(results)?);
         let stream = Arc::clone(&delta[Lane::Stream.as_str()]) as Arc<dyn SchemaProvider>;
-        Ok(Self { delta, stream, system: Arc::new(SystemSchema(system)) })
+        let streams = pipeline.streams.iter();
+        let topics = streams.map(|stream| (stream.name.clone(), stream.batch.topic.to_string())).collect();
+        let raw = Arc::new(RawSchema { streams: topics, topics: OnceLock::new() });
+        Ok(Self { delta, stream, raw, system: Arc::new(SystemSchema(system)) })
+    }
+
+    /// Tells the schema `raw` where its events are; the first who tells is believed.
+    pub fn set_raw(&self, topics: Arc<dyn RawTopics>) {
+        self.raw.topics.get_or_init(|| topics);
     }
 
     /// The same catalog, whose schema `stream` has the rows that are not committed yet, too.
@@ -99,10 +111,12 @@ impl Catalog {
                 if schema == default.as_str() {
                     known.push(table.clone());
                 }
-                known.push(format!("{schema}.{table}"));
+                let is_plain = table.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+                known.push(if is_plain { format!("{schema}.{table}") } else { format!("{schema}.`{table}`") });
             }
         }
         let hint = match nearest(&name, known.iter().map(String::as_str)) {
+            Some(near) if near.contains('`') => format!("did you mean {near}?"),
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("`SHOW TABLES` lists them all, `{default}` is the schema where none is written"),
         };
@@ -128,12 +142,15 @@ fn schema(
 
 impl CatalogProvider for Catalog {
     fn schema_names(&self) -> Vec<String> {
-        self.delta.keys().map(|&name| name.to_owned()).chain([SYSTEM.to_owned()]).collect()
+        self.delta.keys().map(|&name| name.to_owned()).chain([RAW.to_owned(), SYSTEM.to_owned()]).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         if name == SYSTEM {
             return Some(Arc::clone(&self.system) as Arc<dyn SchemaProvider>);
+        }
+        if name == RAW {
+            return Some(Arc::clone(&self.raw) as Arc<dyn SchemaProvider>);
         }
         if name == Lane::Stream.as_str() {
             return Some(Arc::clone(&self.stream));
@@ -215,5 +232,49 @@ impl SchemaProvider for SystemSchema {
 
     fn table_exist(&self, name: &str) -> bool {
         self.table_names().iter().any(|known| known == name)
+    }
+}
+
+/// The archived topics, each under its own name and that of the stream which it feeds.
+#[derive(Debug)]
+struct RawSchema {
+    /// The topic of each stream.
+    streams: BTreeMap<String, String>,
+    topics: OnceLock<Arc<dyn RawTopics>>,
+}
+
+impl RawSchema {
+    /// The topic that is meant by `name`.
+    fn topic(&self, name: &str) -> Option<(String, &Arc<dyn RawTopics>)> {
+        let topics = self.topics.get()?;
+        let known = topics.topics();
+        let is_known = |topic: &&str| known.iter().any(|known| known == topic);
+        let topic = [Some(name), self.streams.get(name).map(String::as_str)].into_iter().flatten().find(is_known)?;
+        Some((topic.to_owned(), topics))
+    }
+}
+
+#[async_trait]
+impl SchemaProvider for RawSchema {
+    fn table_names(&self) -> Vec<String> {
+        let topics = self.topics.get().map(|topics| topics.topics()).unwrap_or_default();
+        let streams = self.streams.iter().filter(|(_, topic)| topics.contains(topic)).map(|(stream, _)| stream.clone());
+        let mut names: Vec<String> = streams.chain(topics.iter().cloned()).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let Some((topic, topics)) = self.topic(name) else { return Ok(None) };
+        Ok(Some(Arc::new(RawTable::new(topic, Arc::clone(topics)))))
+    }
+
+    async fn table_type(&self, name: &str) -> Result<Option<TableType>> {
+        Ok(self.table_exist(name).then_some(TableType::Base))
+    }
+
+    fn table_exist(&self, name: &str) -> bool {
+        self.topic(name).is_some()
     }
 }

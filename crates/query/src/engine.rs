@@ -25,6 +25,7 @@ use crate::delta;
 use crate::error::{QueryError, hint};
 use crate::fresh::{FreshRows, Scope};
 use crate::limits::QueryLimits;
+use crate::raw::RawTopics;
 use crate::read_only;
 use crate::reconcile::{self, Reconciliation};
 use crate::result_table::latest_run_sql;
@@ -90,6 +91,12 @@ impl QueryEngine {
         Self { fresh: Sessions::new(&catalog, &self.runtime), ..self }
     }
 
+    /// The same engine, whose `raw.*` are the archived topics that `topics` knows.
+    pub fn with_raw(self, topics: Arc<dyn RawTopics>) -> Self {
+        self.catalog.set_raw(topics);
+        self
+    }
+
     /// Answers `sql`; names without a schema are tables of the scope's lane. Every table that it names is read at its newest version.
     ///
     /// # Errors
@@ -143,7 +150,7 @@ impl QueryEngine {
     /// Compares the two lanes of a stream row by row.
     ///
     /// # Errors
-    /// [`QueryError::UnknownStream`]; [`QueryError::Incomparable`]; [`QueryError::MemoryLimit`] (32 to 64 bytes a row are needed);
+    /// [`QueryError::UnknownStream`]; [`QueryError::Incomparable`]; [`QueryError::MemoryLimit`], where there is no room on disk either;
     /// as [`QueryEngine::query`].
     pub async fn reconcile(
         &self,

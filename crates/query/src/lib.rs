@@ -1,5 +1,5 @@
-//! Answers SQL on the tables of a node: `batch.*`, `stream.*`, `dead.*`, `result.*` (Delta tables) and `system.*` (what the
-//! node says of itself). Reads only; opens a table when a query names it first; stays within [`QueryLimits`].
+//! Answers SQL on the tables of a node: `batch.*`, `stream.*`, `dead.*`, `result.*` (Delta tables), `raw.*` (archived events) and
+//! `system.*` (what the node says of itself). Reads only; opens a table when a query names it first; stays within [`QueryLimits`].
 //!
 //! [`QueryEngine::reconcile`] proves that the two lanes of a stream hold the same rows.
 
@@ -11,8 +11,13 @@ mod error;
 mod fresh;
 mod hint;
 mod limits;
+mod raw;
+mod raw_filter;
 mod read_only;
 mod reconcile;
+mod reconcile_buckets;
+mod reconcile_difference;
+mod reconcile_samples;
 mod render;
 mod result_table;
 mod row_digest;
@@ -23,6 +28,7 @@ pub use engine::QueryEngine;
 pub use error::QueryError;
 pub use fresh::{FreshRows, Scope, Tail};
 pub use limits::QueryLimits;
+pub use raw::{RawEvent, RawEvents, RawSelection, RawTopics};
 pub use reconcile::{Difference, Reconciliation, Sample};
 pub use result_table::{RUN_ID, RUN_TIME};
 pub use system::SystemTables;

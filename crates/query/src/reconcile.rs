@@ -1,31 +1,30 @@
 //! Proves that the two lanes of a stream hold the same rows, or shows where they differ.
 //!
-//! Each lane is read once; of a row only digests are kept (about 40 bytes), so that ten million rows fit into half a gigabyte.
-//! Where something differs, both lanes are read again for a few of those rows. Rows are told apart by the stream's key;
-//! without a key the lanes are compared as bags of rows.
+//! Each lane is read once, on all cores; of a row only digests are kept (24 bytes), in memory or on disk, so that any number of rows
+//! can be compared. Where something differs, both lanes are read again for some of those rows. Rows are told apart by the stream's
+//! key; without a key the lanes are compared as bags of rows.
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::error::DataFusionError;
-use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::prelude::SessionContext;
-use futures::TryStreamExt;
+use futures::{StreamExt, TryStreamExt, stream};
 use pinflow_pipeline::{Lane, Stream};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 
-use crate::answer::{plain_batch, plain_schema};
+use crate::answer::plain_schema;
 use crate::error::QueryError;
-use crate::render::json_values;
-use crate::row_digest::{Digest, RowDigest};
-
-/// How many rows of each kind of difference are shown.
-const SAMPLES: usize = 5;
+use crate::reconcile_buckets::{BUCKETS, Buckets, Entry};
+use crate::reconcile_difference::{BucketTally, Tally};
+use crate::reconcile_samples;
+use crate::row_digest::RowDigest;
 
 /// What a comparison of the two lanes found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +43,8 @@ pub struct Reconciliation {
     pub missing_in_stream: u64,
     /// Rows whose key both lanes hold, with other values. Always 0 for a stream without a key.
     pub different: u64,
+    /// In how many of these rows each column differs, as far as they were looked at: 10,000 at most.
+    pub different_columns: BTreeMap<String, u64>,
     /// A few of the rows that do not match, of each kind.
     pub samples: Vec<Sample>,
 }
@@ -92,21 +93,41 @@ pub(crate) async fn lanes(
     let sides = [Side::new(Lane::Batch, batch), Side::new(Lane::Stream, live)];
     let plain = common_columns(stream, &sides)?;
     let key = stream.key.as_deref();
-    let mut lanes = Comparison::new(MemoryConsumer::new("reconcile").register(&session.runtime_env().memory_pool));
+    let mut lanes = Vec::new();
     for side in &sides {
-        lanes.read(side, session, &plain, key).await.map_err(failed)?;
+        lanes.push(read(side, session, &plain, key).await.map_err(failed)?);
     }
-    let mut found = lanes.count(&stream.name, key.is_some());
-    if !found.is_equal() {
-        let wanted = lanes.sample(key.is_some());
-        found.samples = samples(&sides, session, &plain, key, wanted).await.map_err(failed)?;
+    let rows = [lanes[0].rows(), lanes[1].rows()];
+    let found = compare(lanes, session, key.is_some()).await.map_err(failed)?;
+    let mut reconciliation = found.totals.reconciliation(&stream.name, rows);
+    if !reconciliation.is_equal() {
+        let seen = reconcile_samples::look(&sides, session, &plain, key, found).await.map_err(failed)?;
+        (reconciliation.samples, reconciliation.different_columns) = seen;
     }
-    Ok(found)
+    Ok(reconciliation)
 }
 
-struct Side {
-    lane: Lane,
-    table: Arc<dyn TableProvider>,
+impl Tally {
+    fn reconciliation(self, stream: &str, [batch_rows, stream_rows]: [u64; 2]) -> Reconciliation {
+        let Self { matching, missing_in_batch, missing_in_stream, different } = self;
+        Reconciliation {
+            stream: stream.to_owned(),
+            batch_rows,
+            stream_rows,
+            matching,
+            missing_in_batch,
+            missing_in_stream,
+            different,
+            different_columns: BTreeMap::new(),
+            samples: Vec::new(),
+        }
+    }
+}
+
+/// One lane's table.
+pub(crate) struct Side {
+    pub lane: Lane,
+    pub table: Arc<dyn TableProvider>,
 }
 
 impl Side {
@@ -139,151 +160,81 @@ fn common_columns(stream: &Stream, sides: &[Side; 2]) -> Result<SchemaRef, Query
     }
 }
 
-/// What is kept of all rows with one key (or, without a key, of all equal rows).
-#[derive(Clone, Copy, Default)]
-struct Rows {
-    batch: u32,
-    stream: u32,
-    /// The digests of the batch lane's rows less those of the stream lane's: 0 where the rows are the same.
-    balance: u64,
-}
-
-impl Rows {
-    /// Rows that match, are only in the stream lane, are only in the batch lane, differ.
-    fn tally(self, keyed: bool) -> [u64; 4] {
-        let (batch, stream) = (u64::from(self.batch), u64::from(self.stream));
-        let common = batch.min(stream);
-        let same = !keyed || (batch == stream && self.balance == 0);
-        [if same { common } else { 0 }, stream - common, batch - common, if same { 0 } else { common }]
-    }
-
-    fn difference(self, keyed: bool) -> Option<Difference> {
-        match self.tally(keyed) {
-            [_, 0, 0, 0] => None,
-            [_, _, _, different] if different > 0 => Some(Difference::Different),
-            [_, only_stream, _, _] if only_stream > 0 => Some(Difference::MissingInBatch),
-            _ => Some(Difference::MissingInStream),
-        }
-    }
-}
-
-/// The keys are digests already.
-#[derive(Default)]
-struct DigestHasher(u64);
-
-impl Hasher for DigestHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| hash.rotate_left(8) ^ u64::from(*byte));
-    }
-
-    fn write_u128(&mut self, digest: u128) {
-        self.0 = digest as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// All rows of both lanes, as digests.
-struct Comparison {
-    rows: HashMap<Digest, Rows, BuildHasherDefault<DigestHasher>>,
-    memory: MemoryReservation,
-}
-
-impl Comparison {
-    fn new(memory: MemoryReservation) -> Self {
-        Self { rows: HashMap::default(), memory }
-    }
-
-    async fn read(
-        &mut self,
-        side: &Side,
-        session: &SessionContext,
-        plain: &SchemaRef,
-        key: Option<&str>,
-    ) -> Result<(), DataFusionError> {
-        let mut batches = session.read_table(Arc::clone(&side.table))?.execute_stream().await?;
+/// Reads a lane, its files side by side.
+async fn read(
+    side: &Side,
+    session: &SessionContext,
+    plain: &SchemaRef,
+    key: Option<&str>,
+) -> Result<Buckets, DataFusionError> {
+    let runtime = session.runtime_env();
+    let memory = MemoryConsumer::new("reconcile").with_can_spill(true).register(&runtime.memory_pool);
+    let mut buckets = Buckets::new(memory, Arc::clone(&runtime.disk_manager));
+    let parts = session.read_table(Arc::clone(&side.table))?.execute_stream_partitioned().await?;
+    let (sender, mut digested) = mpsc::channel::<Vec<Entry>>(parts.len() * 2 + 1);
+    let mut reading = JoinSet::new();
+    for mut batches in parts {
         let (of_key, of_row) = digests(&batches.schema(), plain, key)?;
-        while let Some(batch) = batches.try_next().await? {
-            let rows = of_row.of(&batch)?;
-            let keys = of_key.as_ref().map(|of_key| of_key.of(&batch)).transpose()?;
-            self.reserve(batch.num_rows())?;
-            self.add(side.lane, keys.as_deref().unwrap_or(&rows), &rows);
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, lane: Lane, keys: &[Digest], rows: &[Digest]) {
-        for (key, row) in keys.iter().zip(rows) {
-            let kept = self.rows.entry(*key).or_default();
-            match lane {
-                Lane::Batch => {
-                    kept.batch += 1;
-                    kept.balance = kept.balance.wrapping_add(*row as u64);
-                }
-                Lane::Stream => {
-                    kept.stream += 1;
-                    kept.balance = kept.balance.wrapping_sub(*row as u64);
+        let sender = sender.clone();
+        reading.spawn(async move {
+            while let Some(batch) = batches.try_next().await? {
+                let rows = of_row.of(&batch)?;
+                let keys = of_key.as_ref().map(|of_key| of_key.of(&batch)).transpose()?;
+                let keys = keys.as_deref().unwrap_or(&rows);
+                let entries = keys.iter().zip(&rows).map(|(key, row)| Entry::new(*key, *row)).collect();
+                if sender.send(entries).await.is_err() {
+                    break;
                 }
             }
-        }
+            Ok::<_, DataFusionError>(())
+        });
     }
+    drop(sender);
+    while let Some(entries) = digested.recv().await {
+        buckets.extend(&entries)?;
+    }
+    while let Some(part) = reading.join_next().await {
+        part.expect("digesting rows does not panic, and nobody aborts it")?;
+    }
+    Ok(buckets)
+}
 
-    /// Makes room for `more` keys, within the engine's memory.
-    fn reserve(&mut self, more: usize) -> Result<(), DataFusionError> {
-        if self.rows.capacity() - self.rows.len() >= more {
-            return Ok(());
-        }
-        const ENTRY: usize = size_of::<(Digest, Rows)>() + 1;
-        // A table of a power of two of places, seven eighths of them used; while it grows the old one stands beside it.
-        let places = ((self.rows.len() + more) * 8 / 7 + 1).next_power_of_two();
-        self.memory.try_resize(places * ENTRY * 3 / 2)?;
-        self.rows.reserve(more);
-        Ok(())
+/// Compares bucket by bucket, on all cores.
+async fn compare(
+    mut lanes: Vec<Buckets>,
+    session: &SessionContext,
+    keyed: bool,
+) -> Result<BucketTally, DataFusionError> {
+    if lanes.iter().any(Buckets::is_spilled) {
+        // What is left in memory makes room for the buckets that come back.
+        lanes.iter_mut().try_for_each(Buckets::spill)?;
     }
-
-    fn count(&self, stream: &str, keyed: bool) -> Reconciliation {
-        let mut total = [0; 4];
-        let (mut batch_rows, mut stream_rows) = (0, 0);
-        for rows in self.rows.values() {
-            batch_rows += u64::from(rows.batch);
-            stream_rows += u64::from(rows.stream);
-            for (sum, part) in total.iter_mut().zip(rows.tally(keyed)) {
-                *sum += part;
-            }
+    let memory = MemoryConsumer::new("reconcile").register(&session.runtime_env().memory_pool);
+    let pairs = (0..BUCKETS).map(|number| {
+        let [batch, live] = [0, 1].map(|lane: usize| lanes[lane].take(number));
+        let reserved = memory.new_empty();
+        async move {
+            reserved.try_grow(batch.bytes_on_disk() + live.bytes_on_disk())?;
+            // The memory is given back once the bucket is compared.
+            let compare = move || {
+                let tally = BucketTally::of(&batch.load()?, &live.load()?, keyed);
+                drop(reserved);
+                Ok::<_, DataFusionError>(tally)
+            };
+            tokio::task::spawn_blocking(compare).await.expect("comparing rows does not panic")
         }
-        let [matching, missing_in_batch, missing_in_stream, different] = total;
-        let stream = stream.to_owned();
-        Reconciliation {
-            stream,
-            batch_rows,
-            stream_rows,
-            matching,
-            missing_in_batch,
-            missing_in_stream,
-            different,
-            samples: Vec::new(),
-        }
+    });
+    let at_once = session.copied_config().target_partitions();
+    let mut tallies = stream::iter(pairs).buffered(at_once);
+    let mut all = BucketTally::default();
+    while let Some(tally) = tallies.try_next().await? {
+        all.append(tally);
     }
-
-    /// A few keys of each kind of difference; the smallest, so that a second comparison shows the same.
-    fn sample(&self, keyed: bool) -> BTreeMap<Digest, Difference> {
-        let mut kinds: BTreeMap<Difference, BTreeMap<Digest, ()>> = BTreeMap::new();
-        for (key, rows) in &self.rows {
-            let Some(kind) = rows.difference(keyed) else { continue };
-            let keys = kinds.entry(kind).or_default();
-            keys.insert(*key, ());
-            if keys.len() > SAMPLES {
-                keys.pop_last();
-            }
-        }
-        kinds.into_iter().flat_map(|(kind, keys)| keys.into_keys().map(move |key| (key, kind))).collect()
-    }
+    Ok(all)
 }
 
 /// Digests of the key (where there is one) and of the whole row, the columns in one order for both lanes.
-fn digests(
+pub(crate) fn digests(
     schema: &SchemaRef,
     plain: &SchemaRef,
     key: Option<&str>,
@@ -291,50 +242,4 @@ fn digests(
     let names: Vec<&str> = plain.fields().iter().map(|field| field.name().as_str()).collect();
     let of_key = key.map(|key| RowDigest::new(schema, plain, &[key])).transpose()?;
     Ok((of_key, RowDigest::new(schema, plain, &names)?))
-}
-
-/// Reads the lanes again for the rows that `wanted` names.
-async fn samples(
-    sides: &[Side; 2],
-    session: &SessionContext,
-    plain: &SchemaRef,
-    key: Option<&str>,
-    wanted: BTreeMap<Digest, Difference>,
-) -> Result<Vec<Sample>, DataFusionError> {
-    let empty = |difference| Sample { difference, batch: None, stream: None, columns: Vec::new() };
-    let mut found: BTreeMap<Digest, Sample> = wanted.into_iter().map(|(key, kind)| (key, empty(kind))).collect();
-    for side in sides {
-        let mut batches = session.read_table(Arc::clone(&side.table))?.execute_stream().await?;
-        let (of_key, of_row) = digests(&batches.schema(), plain, key)?;
-        while let Some(batch) = batches.try_next().await? {
-            let keys = of_key.as_ref().unwrap_or(&of_row).of(&batch)?;
-            for (row, key) in keys.iter().enumerate() {
-                let Some(sample) = found.get_mut(key) else { continue };
-                let shown = Some(json_row(&batch.slice(row, 1))?);
-                match side.lane {
-                    Lane::Batch => sample.batch = shown,
-                    Lane::Stream => sample.stream = shown,
-                }
-            }
-        }
-    }
-    for sample in found.values_mut() {
-        if let (Difference::Different, Some(batch), Some(stream)) = (sample.difference, &sample.batch, &sample.stream) {
-            sample.columns = batch
-                .iter()
-                .filter(|(name, value)| stream.get(*name) != Some(value))
-                .map(|(name, _)| name.clone())
-                .collect();
-        }
-    }
-    let mut samples: Vec<Sample> = found.into_values().collect();
-    samples.sort_by_key(|sample| sample.difference);
-    Ok(samples)
-}
-
-fn json_row(row: &RecordBatch) -> Result<Map<String, Value>, DataFusionError> {
-    let row = plain_batch(row, &plain_schema(&row.schema()))?;
-    let names = row.schema();
-    let values = names.fields().iter().zip(row.columns());
-    Ok(values.filter_map(|(field, column)| Some((field.name().clone(), json_values(column).next()?))).collect())
 }

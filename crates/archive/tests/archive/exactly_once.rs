@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
-use pinflow_archive::ArchiveSettings;
+use pinflow_archive::{ArchiveSettings, Compression, Format, PartitionerKind};
 use pinflow_event::Offset;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::support::{Fate, FaultyStore, Value, append, empty_log, json, log_of, numbered, read_from, writer};
+use crate::support::{
+    Fate, FaultyStore, Value, append, empty_log, json, log_of, numbered, read_from, stubborn_writer, writer,
+};
 
-fn settings(flush_records: u64) -> ArchiveSettings {
-    ArchiveSettings { flush_records, ..ArchiveSettings::default() }
+fn settings(flush_size: u64) -> ArchiveSettings {
+    ArchiveSettings { flush_size, ..ArchiveSettings::default() }
 }
 
 fn some_values(count: usize) -> Vec<Value> {
@@ -72,6 +74,21 @@ fn random_fates(random: &mut ChaCha8Rng) -> Vec<Fate> {
     (0..60).map(|_| fates[random.random_range(0..fates.len())]).collect()
 }
 
+fn random_settings(random: &mut ChaCha8Rng) -> ArchiveSettings {
+    let partitioners =
+        [PartitionerKind::Default, PartitionerKind::Default, PartitionerKind::Hourly, PartitionerKind::Field];
+    let compressions = [Compression::None, Compression::None, Compression::Gzip, Compression::Zstd];
+    ArchiveSettings {
+        flush_size: random.random_range(1..9),
+        flush_bytes: random.random_range(1..400),
+        format: if random.random_range(0..8) == 0 { Format::Parquet } else { Format::Json },
+        compression: compressions[random.random_range(0..compressions.len())],
+        partitioner: partitioners[random.random_range(0..partitioners.len())],
+        partition_fields: vec!["n".to_owned()],
+        ..ArchiveSettings::default()
+    }
+}
+
 /// Appends, gathers, flushes and restarts at random on a faulty store, with settings that change at each restart.
 async fn random_life(seed: u64) {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -90,10 +107,8 @@ async fn random_life(seed: u64) {
             3 => drop(archive.flush().await),
             4 => drop(archive.flush_through(Offset(values.len() as u64)).await),
             _ => {
-                let (records, bytes) = (random.random_range(1..9), random.random_range(1..400));
-                let settings =
-                    ArchiveSettings { flush_records: records, flush_bytes: bytes, ..ArchiveSettings::default() };
-                archive = writer(&store, &log, &settings).await;
+                let settings = random_settings(&mut random);
+                archive = stubborn_writer(&store, &log, &settings).await;
             }
         }
     }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use pinflow_archive::{Archive, ArchiveError, ArchiveReader, ArchiveSettings, PartitionStatus, ReadSettings};
@@ -142,8 +141,8 @@ async fn partitions_that_are_added_are_archived_from_their_beginning() {
         let mut batches =
             ArchiveReader::new(store.clone()).records(&place, Offset::ZERO, ReadSettings::default()).await.unwrap();
         let batch = batches.next_batch().await.unwrap().unwrap();
-        assert_eq!(batch.first, Offset::ZERO);
-        assert_eq!(batch.values().collect::<Vec<_>>(), [Some(expected.as_bytes())], "partition {partition}");
+        let records: Vec<_> = batch.values().collect();
+        assert_eq!((batch.first, records), (Offset::ZERO, vec![Some(expected.as_bytes())]), "partition {partition}");
     }
 }
 
@@ -153,7 +152,7 @@ async fn a_store_that_fails_is_tried_again() {
     let log = log_of(&values).await;
     let fates = [Fate::Fails, Fate::Ambiguous, Fate::Fails, Fate::Succeeds, Fate::Ambiguous];
     let store: Arc<dyn ObjectStore> = FaultyStore::new(Arc::new(InMemory::new()), fates);
-    let running = Running::start(&store, &log, ArchiveSettings { flush_records: 5, ..quick() });
+    let running = Running::start(&store, &log, ArchiveSettings { flush_size: 5, ..quick() });
     let status = running.until(|status| archived_to(20)(status) && status[0].failures == 0).await;
     assert_eq!((status[0].objects, &status[0].last_error), (4, &None));
     assert!(status[0].last_failed.is_some(), "the failures were not seen");

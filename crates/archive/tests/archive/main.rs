@@ -3,6 +3,8 @@
 
 mod exactly_once;
 mod facade;
+mod formats;
+mod partitioning;
 mod reading;
 mod support;
 mod writing;

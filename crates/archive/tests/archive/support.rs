@@ -14,7 +14,7 @@ use object_store::{
     CopyOptions, Error, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use pinflow_archive::{ArchiveReader, ArchiveSettings, ArchiveWriter, ArchivedBatch, ReadSettings};
+use pinflow_archive::{ArchiveError, ArchiveReader, ArchiveSettings, ArchiveWriter, ArchivedBatch, ReadSettings};
 use pinflow_event::{ManualClock, NewRecord, Offset, Partition, Timestamp, TopicName, TopicPartition};
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 
@@ -50,8 +50,37 @@ pub async fn append(log: &dyn EventLog, values: &[Value]) {
     log.append(&at().topic, records).await.unwrap();
 }
 
+/// Records 20 minutes apart, from 2026-01-31T23:30:00Z on.
+pub async fn timed_log_of(values: &[Value]) -> Arc<MemoryLog> {
+    let log = empty_log().await;
+    let record = |(number, value): (i64, &Value)| NewRecord {
+        key: Some(Bytes::from(number.to_string())),
+        value: value.clone().map(Bytes::from),
+        timestamp: Some(Timestamp::from_millis(1_769_902_200_000 + number * 1_200_000)),
+        ..NewRecord::default()
+    };
+    let records = (0..).zip(values).map(|numbered| (Partition(0), record(numbered))).collect();
+    log.append(&at().topic, records).await.unwrap();
+    log
+}
+
 pub async fn writer(store: &Arc<dyn ObjectStore>, log: &Arc<MemoryLog>, settings: &ArchiveSettings) -> ArchiveWriter {
-    ArchiveWriter::recover(store.clone(), log.clone(), at(), settings.clone()).await.unwrap()
+    ArchiveWriter::recover(store.clone(), log.clone(), at(), settings.clone(), clock()).await.unwrap()
+}
+
+/// A writer on a store that may fail while what was begun is finished, too.
+pub async fn stubborn_writer(
+    store: &Arc<dyn ObjectStore>,
+    log: &Arc<MemoryLog>,
+    settings: &ArchiveSettings,
+) -> ArchiveWriter {
+    loop {
+        match ArchiveWriter::recover(store.clone(), log.clone(), at(), settings.clone(), clock()).await {
+            Ok(writer) => return writer,
+            Err(ArchiveError::Store { action: "write", .. }) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// Writes objects as a human or the connector would: names below the partition's folder, with their content.
@@ -65,6 +94,15 @@ pub async fn store_of(objects: &[(&str, &[u8])]) -> Arc<dyn ObjectStore> {
 
 pub fn object(name: &str) -> Path {
     Path::parse(format!("topics/demo.pin/partition=0/demo.pin+0+{name}")).unwrap()
+}
+
+/// The names of all objects below the topic's folder, in order.
+pub async fn paths(store: &Arc<dyn ObjectStore>) -> Vec<String> {
+    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+    let below = |meta: ObjectMeta| meta.location.as_ref().strip_prefix("topics/demo.pin/").unwrap().to_owned();
+    let mut paths: Vec<String> = listed.into_iter().map(below).collect();
+    paths.sort();
+    paths
 }
 
 /// The names of the objects without what they have in common, and their content.

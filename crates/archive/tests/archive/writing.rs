@@ -12,11 +12,11 @@ use pinflow_log::{EventLog, LogError, TopicConfig};
 use pinflow_store::DurableLocalStore;
 
 use crate::support::{
-    append, at, contents, empty_log, json, log_of, names, numbered, object, read_from, store_of, writer,
+    append, at, clock, contents, empty_log, json, log_of, names, numbered, object, read_from, store_of, writer,
 };
 
-fn settings(flush_records: u64) -> ArchiveSettings {
-    ArchiveSettings { flush_records, ..ArchiveSettings::default() }
+fn settings(flush_size: u64) -> ArchiveSettings {
+    ArchiveSettings { flush_size, ..ArchiveSettings::default() }
 }
 
 fn memory() -> Arc<dyn ObjectStore> {
@@ -125,7 +125,7 @@ async fn recover(
     store: &Arc<dyn ObjectStore>,
     log: &Arc<pinflow_log::MemoryLog>,
 ) -> Result<ArchiveWriter, ArchiveError> {
-    ArchiveWriter::recover(store.clone(), log.clone(), at(), settings(10)).await
+    ArchiveWriter::recover(store.clone(), log.clone(), at(), settings(10), clock()).await
 }
 
 #[tokio::test]

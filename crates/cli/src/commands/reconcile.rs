@@ -31,6 +31,10 @@ impl Reconcile {
         let Some(verdict) = verdict else { return Ok(Status::Interrupted) };
         let streams = verdict?;
         session.terminal.print(report::reconciliation(&streams).text(self.format, session.terminal.width()))?;
+        let samples = report::reconcile_samples(&streams);
+        if self.format == Format::Table && !samples.rows.is_empty() {
+            session.terminal.print(samples.text(self.format, session.terminal.width()))?;
+        }
         Ok(if streams.iter().all(|stream| stream.equal) { Status::Success } else { Status::Unequal })
     }
 }

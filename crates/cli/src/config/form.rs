@@ -97,6 +97,31 @@ pub mod count {
     }
 }
 
+/// A whole number, or `none`.
+pub mod optional_count {
+    pub fn read(text: &str) -> Result<Option<u32>, String> {
+        if text == "none" { Ok(None) } else { super::count::read(text).map(Some) }
+    }
+
+    pub fn show(value: &Option<u32>) -> String {
+        value.map_or("none".to_owned(), |number| number.to_string())
+    }
+}
+
+/// One of a few words.
+pub mod word {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    pub fn read<T: FromStr<Err = String>>(text: &str) -> Result<T, String> {
+        text.parse()
+    }
+
+    pub fn show(value: &impl Display) -> String {
+        value.to_string()
+    }
+}
+
 /// `true` or `false`.
 pub mod boolean {
     pub fn read(text: &str) -> Result<bool, String> {

@@ -124,7 +124,18 @@ pub struct Reconciliation {
     pub stream_rows: u64,
     pub only_in_batch: u64,
     pub only_in_stream: u64,
+    pub different: u64,
+    pub samples: Vec<ReconcileSample>,
     pub note: Option<String>,
+}
+
+/// A row that one lane lacks, or that differs.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ReconcileSample {
+    pub difference: String,
+    pub batch: Option<serde_json::Map<String, Value>>,
+    pub stream: Option<serde_json::Map<String, Value>>,
+    pub columns: Vec<String>,
 }
 
 fn names(columns: Vec<Column>) -> Vec<String> {

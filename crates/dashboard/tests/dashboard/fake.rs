@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane, Overview, QueryResult, ReconcileView, RunState, RunView, Scope, StreamProgress, TaskView,
+    Lane, Overview, QueryResult, ReconcileSample, ReconcileView, RunState, RunView, Scope, StreamProgress, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{ManualClock, Timestamp};
@@ -134,12 +134,25 @@ impl NodeView for FakeNode {
             stream_rows: 5,
             only_in_batch: 0,
             only_in_stream: 0,
+            different: u64::from(!equal),
+            different_columns: (!equal).then(|| ("n".to_owned(), 1)).into_iter().collect(),
+            samples: (!equal).then(reconcile_sample).into_iter().collect(),
             note: None,
         };
         Ok(match stream {
             Some(stream) => vec![verdict(stream, true)],
             None => vec![verdict("click", true), verdict("view", false)],
         })
+    }
+}
+
+fn reconcile_sample() -> ReconcileSample {
+    let row = |n: u64| serde_json::Map::from_iter([("n".to_owned(), n.into())]);
+    ReconcileSample {
+        difference: "different",
+        batch: Some(row(1)),
+        stream: Some(row(2)),
+        columns: vec!["n".to_owned()],
     }
 }
 

@@ -5,6 +5,7 @@ mod answers;
 mod fixture;
 mod golden;
 mod limits;
+mod raw;
 mod reconcile;
 mod refusals;
 mod tables;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use pinflow_pipeline::Lane;
-use pinflow_query::{Difference, QueryError, QueryLimits, Reconciliation};
+use pinflow_query::{Difference, QueryLimits, Reconciliation};
 use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{Order, Shop, order_columns, pipeline};
@@ -65,6 +65,7 @@ async fn missing_extra_and_different_rows_are_told_apart() {
     let extra = kinds(Difference::MissingInBatch).next().unwrap();
     assert_eq!((extra.stream.as_ref().unwrap()["id"].clone(), &extra.batch), (10.into(), &None));
     assert_eq!(kinds(Difference::MissingInStream).count(), 3);
+    assert_eq!(found.different_columns, [("place".to_owned(), 2), ("price".to_owned(), 2)].into());
     let changed = kinds(Difference::Different).find(|sample| sample.batch.as_ref().unwrap()["id"] == 22).unwrap();
     assert_eq!(changed.columns, ["place", "price"]);
     assert_eq!(changed.stream.as_ref().unwrap()["place"], "Bonn");
@@ -116,12 +117,28 @@ async fn lanes_with_other_columns_cannot_be_compared() {
     );
 }
 
+/// Little memory makes it slower, not wrong.
 #[tokio::test]
-async fn too_many_rows_for_the_memory_are_refused() {
-    let limits = QueryLimits { memory_bytes: 100_000, ..QueryLimits::default() };
+async fn many_rows_are_compared_within_little_memory() {
+    let limits = QueryLimits { memory_bytes: 200_000, ..QueryLimits::default() };
+    let shop = Shop::of(pipeline(), &HashMap::from([("order".to_owned(), order_columns())]), limits);
+    let mut rows: Vec<_> = (0..20_000).map(row).collect();
+    shop.append_orders(Lane::Batch, &rows).await;
+    rows[7].1 = None;
+    rows[19_999].2 = None;
+    shop.append_orders(Lane::Stream, &rows[1..]).await;
+    let found = reconcile(&shop, "order").await;
+    assert_eq!((found.batch_rows, found.stream_rows, found.matching), (20_000, 19_999, 19_997));
+    assert_eq!((found.missing_in_batch, found.missing_in_stream, found.different), (0, 1, 2));
+    assert_eq!(found.different_columns, [("place".to_owned(), 1), ("price".to_owned(), 1)].into());
+}
+
+#[tokio::test]
+async fn too_many_rows_for_the_disk_are_refused() {
+    let limits = QueryLimits { memory_bytes: 200_000, spill_bytes: 10_000, ..QueryLimits::default() };
     let shop = Shop::of(pipeline(), &HashMap::from([("order".to_owned(), order_columns())]), limits);
     let rows: Vec<_> = (0..20_000).map(row).collect();
     shop.append_orders(Lane::Batch, &rows).await;
     let error = shop.engine.reconcile("order", &CancellationToken::new()).await.unwrap_err();
-    assert!(matches!(error, QueryError::MemoryLimit { .. }), "{error}");
+    assert!(error.to_string().contains("disk space"), "{error}");
 }
