@@ -1,28 +1,37 @@
-//! Answers SQL on the tables of a node: `batch.*`, `stream.*`, `dead.*`, `result.*` (Delta tables) and `system.*` (what the
+//! Answers SQL on the tables of a node: `batch.*`, `stream.*`, `dead.*`, `result.*`, `latest.*` (Delta tables) and `system.*` (what the
 //! node says of itself). Reads only; opens a table when a query names it first; stays within [`QueryLimits`].
 //!
 //! [`QueryEngine::reconcile`] proves that the two lanes of a stream hold the same rows.
 
 mod answer;
+mod answer_stream;
+mod bounded_plan;
 mod catalog;
 mod delta;
 mod engine;
 mod error;
 mod fresh;
 mod hint;
+mod latest;
 mod limits;
 mod read_only;
 mod reconcile;
 mod render;
 mod result_table;
 mod row_digest;
+mod session;
 mod system;
+mod time_travel;
+mod watch;
 
 pub use answer::Answer;
+pub use answer_stream::AnswerStream;
 pub use engine::QueryEngine;
 pub use error::QueryError;
 pub use fresh::{FreshRows, Scope, Tail};
 pub use limits::QueryLimits;
+pub use render::{csv_header, csv_rows, json_rows};
 pub use reconcile::{Difference, Reconciliation, Sample};
-pub use result_table::{RUN_ID, RUN_TIME};
+pub use result_table::{RUN_ID, RUN_TIME, result_application};
 pub use system::SystemTables;
+pub use watch::QueryWatch;

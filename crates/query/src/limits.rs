@@ -1,7 +1,15 @@
-//! How much a query may take.
+//! How much a query may take, and what holds it to that.
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use arrow::array::RecordBatch;
+use datafusion::execution::SendableRecordBatchStream;
+use futures::StreamExt;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::error::QueryError;
 
 /// The bounds of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,5 +36,48 @@ impl Default for QueryLimits {
             time: Duration::from_secs(60),
             rows: 1_000_000,
         }
+    }
+}
+
+/// Rows of a running query, up to its limits. Dropping it ends the query.
+pub(crate) struct Bounded {
+    rows: SendableRecordBatchStream,
+    limits: QueryLimits,
+    left: usize,
+    deadline: Instant,
+    cancellation: CancellationToken,
+}
+
+impl Bounded {
+    /// `rows`, which have to be there by `deadline`.
+    pub fn new(
+        rows: SendableRecordBatchStream,
+        limits: QueryLimits,
+        deadline: Instant,
+        cancellation: CancellationToken,
+    ) -> Self {
+        Self { rows, left: limits.rows, limits, deadline, cancellation }
+    }
+
+    /// The next rows; `None` after the last.
+    ///
+    /// # Errors
+    /// [`QueryError::RowLimit`] instead of cutting the answer; [`QueryError::TimeLimit`], [`QueryError::Cancelled`]; what keeps the
+    /// query from going on.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>, QueryError> {
+        let next = self.rows.next();
+        let next = tokio::select! {
+            biased;
+            () = self.cancellation.cancelled() => return Err(QueryError::Cancelled),
+            next = tokio::time::timeout_at(self.deadline, next) => next,
+        };
+        let next = next.map_err(|_| QueryError::TimeLimit { limit: self.limits.time })?;
+        let batch = next.transpose().map_err(|cause| QueryError::from_datafusion(&cause, self.limits.memory_bytes))?;
+        let Some(batch) = batch else { return Ok(None) };
+        self.left = self
+            .left
+            .checked_sub(batch.num_rows())
+            .ok_or(QueryError::RowLimit { limit: self.limits.rows })?;
+        Ok(Some(batch))
     }
 }

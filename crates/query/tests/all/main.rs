@@ -6,5 +6,7 @@ mod fixture;
 mod golden;
 mod limits;
 mod reconcile;
+mod other_dialects;
 mod refusals;
 mod tables;
+mod time_travel;
