@@ -29,7 +29,7 @@ mod work;
 
 pub use check::check;
 pub use clock::SystemClock;
-pub use config::{AccessSettings, FreshLimits, ListenAddress, LogSettings, NodeConfig, TlsSettings};
+pub use config::{AccessSettings, FreshLimits, ListenAddress, LogSettings, NodeConfig, ServingSettings, TlsSettings};
 pub use crash::{CrashPoint, CrashPointError, STEPS as CRASH_STEPS};
 pub use data_folder::{NodeAddress, running_node};
 pub use error::NodeError;

@@ -40,7 +40,7 @@ pub(crate) struct Stages {
     /// Taken by whoever runs them.
     pub stream_lanes: std::sync::Mutex<Vec<StreamLane>>,
     pub statuses: BTreeMap<(Lane, String), SharedStatus>,
-    pub engine: QueryEngine,
+    pub engine: Arc<QueryEngine>,
     pub system: Arc<NodeTables>,
     /// Questions answered, by jobs and by people.
     pub questions: AtomicU64,
@@ -110,7 +110,7 @@ impl Stages {
             batch_lanes,
             stream_lanes: std::sync::Mutex::new(stream_lanes),
             statuses,
-            engine,
+            engine: Arc::new(engine),
             system,
             questions: AtomicU64::new(0),
         })

@@ -1,50 +1,76 @@
-//! `system.balance` and `system.runs`: the node's own counters as tables.
+//! `system.balance`, `system.runs` and `system.answers`: the node's own counters as tables.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use async_trait::async_trait;
 use pinflow_dashboard::view::{BalanceRow, Lane};
+use pinflow_pipeline::{Pipeline, Work};
 use pinflow_query::SystemTables;
-use pinflow_schedule::JobRun;
+use pinflow_schedule::{JobRun, RunHistory, TaskState};
 
-/// The node's tables, as they were when they were last brought up to date.
-#[derive(Debug, Default)]
-pub(crate) struct NodeTables(Mutex<Content>);
+use crate::balance::rows as balance_rows;
+use crate::stages::Stages;
+use crate::work::elapsed_of;
 
+/// Runs that `system.runs` and `system.answers` show.
+pub(crate) const RUNS_SHOWN: usize = 200;
+
+/// The node's tables, made anew for each question. They are part of the stages that they tell of, and so learn of them later.
 #[derive(Debug, Default)]
-struct Content {
-    balance: Vec<BalanceRow>,
-    runs: Vec<JobRun>,
-}
+pub(crate) struct NodeTables(OnceLock<(Weak<Stages>, RunHistory)>);
 
 impl NodeTables {
-    pub fn update(&self, balance: Vec<BalanceRow>, runs: Vec<JobRun>) {
-        *self.lock() = Content { balance, runs };
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Content> {
-        // The content is replaced whole: it is sound even if a holder panicked.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// From now on they tell of `stages`.
+    pub fn tell_of(&self, stages: &Arc<Stages>, history: RunHistory) {
+        // A second call would be of the same node.
+        let _ = self.0.set((Arc::downgrade(stages), history));
     }
 }
 
+#[async_trait]
 impl SystemTables for NodeTables {
     fn names(&self) -> Vec<String> {
-        ["balance", "runs"].map(str::to_owned).to_vec()
+        ["answers", "balance", "runs"].map(str::to_owned).to_vec()
     }
 
-    fn table(&self, name: &str) -> Option<RecordBatch> {
-        let content = self.lock();
+    async fn table(&self, name: &str) -> Result<RecordBatch, String> {
+        let node = self.0.get().and_then(|(stages, history)| Some((stages.upgrade()?, history)));
+        let (stages, history) = node.ok_or("the node is not there")?;
         match name {
-            "balance" => Some(balance(&content.balance)),
-            "runs" => Some(runs(&content.runs)),
-            _ => None,
+            "answers" => Ok(answers(stages.pipeline(), &history.list(RUNS_SHOWN))),
+            "balance" => balance_rows(&stages).await.map(|rows| balance(&rows)).map_err(|error| error.to_string()),
+            "runs" => Ok(runs(&history.list(RUNS_SHOWN))),
+            _ => Err(format!("there is no table `system.{name}`")),
         }
     }
+}
+
+/// A row for each answer that a run stored, those without rows too.
+fn answers(pipeline: &Pipeline, runs: &[JobRun]) -> RecordBatch {
+    let mut stored = Vec::new();
+    for run in runs {
+        let Some(job) = pipeline.job(&run.job) else { continue };
+        for task in run.tasks.iter().filter(|task| task.state == TaskState::Succeeded) {
+            let known = job.tasks.iter().find(|known| known.name == task.name);
+            if let Some(Work::Query { query }) = known.map(|known| &known.work) {
+                stored.push((query, run, task));
+            }
+        }
+    }
+    let run_times = stored.iter().map(|(_, run, _)| run.run_time.as_micros());
+    let elapsed = stored.iter().map(|(.., task)| elapsed_of(&task.note).map(u64::cast_signed));
+    table(vec![
+        ("query", Arc::new(StringArray::from_iter_values(stored.iter().map(|(query, ..)| query)))),
+        ("run_id", Arc::new(StringArray::from_iter_values(stored.iter().map(|(_, run, _)| run.id.to_string())))),
+        ("run_time", Arc::new(TimestampMicrosecondArray::from_iter_values(run_times).with_timezone("UTC"))),
+        ("rows", Arc::new(stored.iter().map(|(.., task)| task.rows.map(u64::cast_signed)).collect::<Int64Array>())),
+        ("elapsed_ms", Arc::new(elapsed.collect::<Int64Array>())),
+    ])
 }
 
 fn balance(rows: &[BalanceRow]) -> RecordBatch {

@@ -291,7 +291,20 @@ fn lane_session(lane: Lane, catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>) -
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, lane.as_str())
         .with_information_schema(true);
+    let config = tuned(config);
     let session = SessionContext::new_with_state(session_state(config).with_runtime_env(Arc::clone(runtime)).build());
     session.register_catalog(CATALOG, Arc::clone(catalog) as Arc<dyn datafusion::catalog::CatalogProvider>);
     session
+}
+
+/// Joins on few processors: one hash table of the smaller side, which all of them probe. To part both sides by the key first, as DataFusion
+/// does with larger tables, costs more than it gains until there are more processors to share the work.
+pub(crate) fn tuned(mut config: SessionConfig) -> SessionConfig {
+    const FEW_PROCESSORS: usize = 4;
+    if config.target_partitions() <= FEW_PROCESSORS {
+        let optimizer = &mut config.options_mut().optimizer;
+        optimizer.hash_join_single_partition_threshold = usize::MAX;
+        optimizer.hash_join_single_partition_threshold_rows = usize::MAX;
+    }
+    config
 }

@@ -24,13 +24,13 @@ mod system;
 mod time_travel;
 mod watch;
 
-pub use answer::Answer;
+pub use answer::{Answer, sql_type};
 pub use answer_stream::AnswerStream;
 pub use engine::QueryEngine;
 pub use error::QueryError;
 pub use fresh::{FreshRows, Scope, Tail};
 pub use limits::QueryLimits;
-pub use render::{csv_header, csv_rows, json_rows};
+pub use render::{csv_header, csv_rows, json_arrays, json_rows};
 pub use reconcile::{Difference, Reconciliation, Sample};
 pub use result_table::{RUN_ID, RUN_TIME, result_application};
 pub use system::SystemTables;

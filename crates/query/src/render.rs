@@ -19,17 +19,9 @@ impl Answer {
         self.batches.iter().flat_map(json_rows).collect()
     }
 
-    /// The rows as JSON arrays, a value for each column, whatever the columns are called.
+    /// As [`json_arrays`], of all rows.
     pub fn to_json_arrays(&self) -> Vec<Vec<Value>> {
-        let mut rows = Vec::with_capacity(self.row_count());
-        for batch in &self.batches {
-            let mut columns: Vec<_> = batch.columns().iter().map(|column| json_values(column)).collect();
-            rows.extend(
-                (0..batch.num_rows())
-                    .map(|_| columns.iter_mut().map(|column| column.next().unwrap_or_default()).collect()),
-            );
-        }
-        rows
+        self.batches.iter().flat_map(json_arrays).collect()
     }
 
     /// As [`csv_header`] and [`csv_rows`], of all rows.
@@ -48,6 +40,13 @@ pub fn json_rows(batch: &RecordBatch) -> Vec<Value> {
         }
     }
     objects.into_iter().map(Value::Object).collect()
+}
+
+/// The rows of an answer as JSON arrays, a value for each column, whatever the columns are called.
+pub fn json_arrays(batch: &RecordBatch) -> Vec<Vec<Value>> {
+    let mut columns: Vec<_> = batch.columns().iter().map(|column| json_values(column)).collect();
+    let row = |_| columns.iter_mut().map(|column| column.next().unwrap_or_default()).collect();
+    (0..batch.num_rows()).map(row).collect()
 }
 
 /// The names of an answer's columns as a line of CSV (RFC 4180, with `\n`).

@@ -14,7 +14,7 @@ use pinflow_pipeline::Lane;
 
 use crate::bounded_plan::BoundedPlanner;
 use crate::catalog::CATALOG;
-use crate::engine::QueryEngine;
+use crate::engine::{QueryEngine, tuned};
 use crate::error::QueryError;
 use crate::limits::QueryLimits;
 use crate::read_only;
@@ -34,7 +34,9 @@ impl QueryEngine {
 
     /// Holds the session to the limits. Its queries share the engine's memory; a [`crate::QueryWatch`] among the extensions of its
     /// configuration can end them.
-    pub fn bound(&self, session: SessionStateBuilder) -> SessionStateBuilder {
+    pub fn bound(&self, mut session: SessionStateBuilder) -> SessionStateBuilder {
+        let config = session.config().take().unwrap_or_default();
+        let session = session.with_config(tuned(config));
         session.with_runtime_env(Arc::clone(&self.runtime)).with_query_planner(Arc::new(BoundedPlanner(self.limits.clone())))
     }
 

@@ -6,7 +6,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use arrow::ipc::writer::StreamWriter;
 use axum::body::Body;
-use pinflow_query::{AnswerStream, QueryError, csv_header, csv_rows, json_rows};
+use pinflow_query::{AnswerStream, QueryError, csv_header, csv_rows, json_arrays, json_rows, sql_type};
+use serde_json::{Value, json};
 
 use super::format::Format;
 
@@ -23,7 +24,7 @@ pub(super) fn of(rows: AnswerStream, first: Option<RecordBatch>, format: Format)
     };
     writer.write(&first).map_err(unwritable)?;
     let chunks = futures::stream::try_unfold(Some((rows, writer)), |state| async move {
-        let Some((mut rows, mut writer)) = state else { return Ok(None) };
+        let Some((mut rows, mut writer)) = state else { return Ok::<_, io::Error>(None) };
         // What was written before goes out first.
         let written = writer.take();
         if !written.is_empty() {
@@ -64,6 +65,10 @@ impl Writer {
             Format::Json => "[".to_owned(),
             Format::Ndjson => String::new(),
             Format::Csv => csv_header(schema),
+            Format::Rows => {
+                let columns = schema.fields().iter().map(|f| json!({ "name": f.name(), "type": sql_type(f.data_type()) }));
+                format!("{}\n", Value::Array(columns.collect()))
+            }
         };
         Ok(Self::Text { format, text: text.into_bytes(), rows: 0 })
     }
@@ -73,6 +78,13 @@ impl Writer {
             Self::Arrow(writer) => writer.write(batch).map_err(io::Error::other),
             Self::Text { format: Format::Csv, text, .. } => {
                 text.extend_from_slice(csv_rows(batch).as_bytes());
+                Ok(())
+            }
+            Self::Text { format: Format::Rows, text, .. } => {
+                for row in json_arrays(batch) {
+                    serde_json::to_writer(&mut *text, &row)?;
+                    text.push(b'\n');
+                }
                 Ok(())
             }
             Self::Text { format, text, rows } => {

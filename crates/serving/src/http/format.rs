@@ -17,11 +17,13 @@ pub(super) enum Format {
     Csv,
     /// A stream of Arrow IPC.
     Arrow,
+    /// A list a line: first the columns with their types, then the values of each row. Columns may share a name.
+    Rows,
 }
 
 impl Format {
     /// In the order of preference, where a client does not care.
-    const ALL: [Self; 4] = [Self::Json, Self::Ndjson, Self::Csv, Self::Arrow];
+    const ALL: [Self; 5] = [Self::Json, Self::Ndjson, Self::Csv, Self::Arrow, Self::Rows];
 
     /// The media type.
     pub const fn media_type(self) -> &'static str {
@@ -30,6 +32,7 @@ impl Format {
             Self::Ndjson => "application/x-ndjson",
             Self::Csv => "text/csv",
             Self::Arrow => "application/vnd.apache.arrow.stream",
+            Self::Rows => "application/vnd.pinflow.rows+ndjson",
         }
     }
 

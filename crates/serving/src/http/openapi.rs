@@ -7,7 +7,7 @@ use super::PATH;
 use super::format::Format;
 
 const JSON: &str = "application/json";
-const FORMATS: &[&str] = &["json", "ndjson", "csv", "arrow"];
+const FORMATS: &[&str] = &["json", "ndjson", "csv", "arrow", "rows"];
 const LANES: &[&str] = &["batch", "stream"];
 /// Characters of a statement.
 const LONGEST: usize = 100_000;
@@ -49,6 +49,7 @@ fn operation(method: &'static str, id: &'static str, summary: &'static str) -> O
                 (Format::Ndjson.media_type(), map(any())),
                 (Format::Csv.media_type(), text()),
                 (Format::Arrow.media_type(), text()),
+                (Format::Rows.media_type(), array(any())),
             ],
         );
     let refusals = [
