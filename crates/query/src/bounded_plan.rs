@@ -87,7 +87,7 @@ impl ExecutionPlan for BoundedExec {
         let time = watch.time().unwrap_or(Duration::MAX).min(self.limits.time);
         let limits = QueryLimits { time, ..self.limits.clone() };
         let rows = self.input.execute(partition, context)?;
-        let bounded = Bounded::new(rows, limits, Instant::now() + time, query.cancellation());
+        let bounded = Bounded::new(rows, limits, Instant::now(), query.cancellation());
         let rows = futures::stream::try_unfold((bounded, query), |(mut bounded, query)| async move {
             let next = bounded.next().await.map_err(|error| DataFusionError::External(Box::new(error)))?;
             Ok(next.map(|batch| (batch, (bounded, query))))

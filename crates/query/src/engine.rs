@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
@@ -32,9 +31,6 @@ use crate::reconcile::{self, Reconciliation};
 use crate::result_table::latest_run_sql;
 use crate::system::SystemTables;
 use crate::time_travel;
-
-/// Later than any answer.
-const NO_END: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 /// Answers SQL on the tables of one pipeline. Cheap to share; queries run side by side.
 #[derive(Debug)]
@@ -132,9 +128,7 @@ impl QueryEngine {
         };
         let rows = self.within_limits(begin, cancellation).await?;
         let schema = plain_schema(&rows.schema());
-        // An unrepresentable end is none.
-        let deadline = started.checked_add(self.limits.time).unwrap_or_else(|| started + NO_END);
-        let rows = Bounded::new(rows, self.limits.clone(), deadline, cancellation.clone());
+        let rows = Bounded::new(rows, self.limits.clone(), started, cancellation.clone());
         Ok(AnswerStream { schema, rows, started })
     }
 

@@ -27,10 +27,10 @@ pub struct QueryLimits {
 }
 
 impl Default for QueryLimits {
-    /// 512 MiB of memory, 10 GiB on disk, one minute, a million rows.
+    /// 1 GiB of memory, 10 GiB on disk, one minute, a million rows.
     fn default() -> Self {
         Self {
-            memory_bytes: 512 << 20,
+            memory_bytes: 1 << 30,
             spill_bytes: 10 << 30,
             spill_folder: None,
             time: Duration::from_secs(60),
@@ -38,6 +38,9 @@ impl Default for QueryLimits {
         }
     }
 }
+
+/// Later than any answer: for limits of time that reach beyond what a clock can say.
+const NO_END: Duration = Duration::from_secs(100 * 365 * 24 * 3_600);
 
 /// Rows of a running query, up to its limits. Dropping it ends the query.
 pub(crate) struct Bounded {
@@ -49,13 +52,14 @@ pub(crate) struct Bounded {
 }
 
 impl Bounded {
-    /// `rows`, which have to be there by `deadline`.
+    /// The rows of a query that began at `began`.
     pub fn new(
         rows: SendableRecordBatchStream,
         limits: QueryLimits,
-        deadline: Instant,
+        began: Instant,
         cancellation: CancellationToken,
     ) -> Self {
+        let deadline = began.checked_add(limits.time).unwrap_or_else(|| began + NO_END);
         Self { rows, left: limits.rows, limits, deadline, cancellation }
     }
 

@@ -10,4 +10,5 @@ mod golden;
 mod observation;
 mod other_pipeline;
 mod restart;
+mod serving;
 mod support;

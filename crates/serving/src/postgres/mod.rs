@@ -7,6 +7,7 @@
 mod catalog;
 mod connection;
 mod error;
+mod late_table;
 mod read_only;
 mod session;
 mod startup;

@@ -40,16 +40,13 @@ impl SessionTemplate {
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
         let builder = SessionStateBuilder::new().with_config(config).with_default_features();
         let session = SessionContext::new_with_state(engine.bound(builder).build());
-        let catalog = Arc::new(PostgresCatalog::new(engine.tables(true)));
+        let catalog = Arc::new(PostgresCatalog::new(engine.tables(false), engine.tables(true)));
         session.register_catalog(QueryEngine::CATALOG, Arc::clone(&catalog) as Arc<dyn CatalogProvider>);
         setup_pg_catalog(&session, QueryEngine::CATALOG, EmptyContextProvider).map_err(|cause| *cause)?;
 
         // Lists of tables and columns look at the committed tables: what is on its way to them changes none.
         let listed: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
-        listed.register_catalog(
-            QueryEngine::CATALOG.to_owned(),
-            Arc::new(PostgresCatalog::new(engine.tables(false))) as Arc<dyn CatalogProvider>,
-        );
+        listed.register_catalog(QueryEngine::CATALOG.to_owned(), engine.tables(false));
         let static_tables = Arc::new(PgCatalogStaticTables::try_new()?);
         let pg_catalog =
             PgCatalogSchemaProvider::try_new(Arc::clone(&listed), static_tables, EmptyContextProvider)?;

@@ -16,7 +16,7 @@ pub const ENDLESS: &str = "SELECT count(*) FROM range(0, 1000000000000000) WHERE
 
 pub struct Shop {
     pub engine: Arc<QueryEngine>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 #[derive(Debug)]
@@ -54,21 +54,29 @@ fn pipeline() -> Pipeline {
     }
 }
 
-pub async fn shop(limits: QueryLimits) -> Shop {
-    let folder = TempDir::new().unwrap();
-    let root = TableRoot::local(folder.path(), Upkeep::default()).unwrap();
+impl Shop {
+    /// Commits the three rows once more.
+    pub async fn append(&self) {
+        let root = TableRoot::local(self.folder.path(), Upkeep::default()).unwrap();
+        let mut table = Table::open(&root.table("batch", "order").unwrap(), &rows().schema()).await.unwrap();
+        table.commit(&Commit { rows: vec![rows()], ..Commit::default() }).await.unwrap();
+    }
+}
+
+fn rows() -> RecordBatch {
     let ids: ArrayRef = Arc::new(Int64Array::from(vec![1, 2, 3]));
     let places: ArrayRef = Arc::new(StringArray::from(vec![Some("Oslo"), None, Some("say \"hi\"")]));
     let prices: ArrayRef = Arc::new(Float64Array::from(vec![Some(0.5), Some(2.0), None]));
-    let rows = RecordBatch::try_from_iter_with_nullable([
-        ("id", ids, true),
-        ("place", places, true),
-        ("price", prices, true),
-    ])
-    .unwrap();
-    let columns = HashMap::from([("order".to_owned(), rows.schema())]);
-    let mut table = Table::open(&root.table("batch", "order").unwrap(), &rows.schema()).await.unwrap();
-    table.commit(&Commit { rows: vec![rows], ..Commit::default() }).await.unwrap();
+    let columns = [("id", ids, true), ("place", places, true), ("price", prices, true)];
+    RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+}
+
+pub async fn shop(limits: QueryLimits) -> Shop {
+    let folder = TempDir::new().unwrap();
+    let root = TableRoot::local(folder.path(), Upkeep::default()).unwrap();
+    let columns = HashMap::from([("order".to_owned(), rows().schema())]);
     let engine = QueryEngine::open(Arc::new(pipeline()), &root, &columns, Some(Arc::new(NoTables)), limits).unwrap();
-    Shop { engine: Arc::new(engine), _folder: folder }
+    let shop = Shop { engine: Arc::new(engine), folder };
+    shop.append().await;
+    shop
 }

@@ -28,7 +28,7 @@ struct Server {
     options: PgConnectOptions,
     closing: CancellationToken,
     running: JoinHandle<()>,
-    _shop: Shop,
+    shop: Shop,
 }
 
 async fn serve(limits: QueryLimits, access: Access) -> Server {
@@ -39,7 +39,7 @@ async fn serve(limits: QueryLimits, access: Access) -> Server {
     let server = Postgres::new(shop.engine.clone(), access, OnQuestion::default()).unwrap();
     let running = tokio::spawn(server.serve(listener, closing.clone()));
     let options = PgConnectOptions::new_without_pgpass().host("127.0.0.1").port(port).ssl_mode(PgSslMode::Disable);
-    Server { options: options.username("analyst").database("pinflow"), closing, running, _shop: shop }
+    Server { options: options.username("analyst").database("pinflow"), closing, running, shop }
 }
 
 async fn open(limits: QueryLimits) -> (Server, PgConnection) {
@@ -69,6 +69,19 @@ async fn rows_are_read_with_parameters_and_types() {
     assert_eq!(rows.last().unwrap().get::<Option<String>, _>(0), None);
     assert_eq!(client.fetch_all("SELECT * FROM stream.\"order\"").await.unwrap().len(), 0);
     client.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prepared_statement_sees_the_rows_of_its_execution() {
+    let (server, mut client) = open(QueryLimits::default()).await;
+    let mut counts = Vec::new();
+    for _ in 0..2 {
+        // The same text: the driver prepares it once.
+        let count = sqlx::query_scalar("SELECT count(*) FROM \"order\" AS a JOIN \"order\" AS b USING (id) WHERE a.id > $1");
+        counts.push(count.bind(0_i64).fetch_one(&mut client).await.unwrap());
+        server.shop.append().await;
+    }
+    assert_eq!(counts, [3_i64, 12], "every id is there twice then");
 }
 
 #[tokio::test(flavor = "multi_thread")]
