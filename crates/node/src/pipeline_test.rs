@@ -237,7 +237,10 @@ mod tests {
                 "unexpected row {\"ind\":7,\"age\":30,\"name\":\"A\"}",
             ]
         );
-        assert_eq!(failures(json!([{"a": 1, "z": 2}]), json!([{"a": 1}])), ["the row with a=1: there is no column `z`"]);
+        assert_eq!(
+            failures(json!([{"a": 1, "z": 2}]), json!([{"a": 1}])),
+            ["the row with a=1: there is no column `z`"]
+        );
     }
 
     #[test]

@@ -41,7 +41,11 @@ pub(crate) fn router(
     let sql = SqlOverHttp::new(Arc::clone(&view.stages.engine), on_question(&view.stages), stop.clone());
     let tails = Router::new().route("/api/tail/{topic}", get(tail_topic)).with_state(Tails { log, stop });
     // They show the data, or the names, of all topics.
-    let own = dashboard.router().merge(dashboard.guarded(sql.router())).merge(tails).merge(operations::guarded(Arc::clone(&view)));
+    let own = dashboard
+        .router()
+        .merge(dashboard.guarded(sql.router()))
+        .merge(tails)
+        .merge(operations::guarded(Arc::clone(&view)));
     let own = own.route_layer(middleware::from_fn_with_state(access, ask_who));
     own.merge(operations::open(view)).merge(gateway.router())
 }

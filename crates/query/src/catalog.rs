@@ -99,7 +99,8 @@ impl Catalog {
     }
 
     fn unknown(&self, reference: &TableReference, default: Lane) -> QueryError {
-        let name = reference.to_string();
+        let written = reference.to_string();
+        let name = time_travel::split(&written).0.to_owned();
         let mut known: Vec<String> = Vec::new();
         for schema in self.schema_names() {
             // Those that are not written yet are meant all the same.

@@ -80,8 +80,7 @@ impl LazyTable {
         if !self.is_written() {
             return Err(QueryError::NotYetWritten { name: self.name.clone(), hint: self.made_by.clone() });
         }
-        let builder =
-            DeltaTableBuilder::from_url(self.location.clone()).map_err(|source| self.unreadable(source))?;
+        let builder = DeltaTableBuilder::from_url(self.location.clone()).map_err(|source| self.unreadable(source))?;
         let (builder, missing) = match version {
             Version::Number(number) => (builder.with_version(number), format!("has no version {number} (any more)")),
             Version::At(micros) => {

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::SessionState;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
@@ -228,8 +228,7 @@ impl QueryEngine {
         // `range(0, 10)` stands where a table does.
         let is_function = |name: &str| state.table_functions().contains_key(name);
         let is_known = |reference: &TableReference| reference.schema().is_some_and(|schema| known.contains(&schema));
-        let mut tables =
-            references.iter().filter(|reference| !is_function(reference.table()) && !is_known(reference));
+        let mut tables = references.iter().filter(|reference| !is_function(reference.table()) && !is_known(reference));
         tables.try_for_each(|reference| self.catalog.check(reference, default))
     }
 

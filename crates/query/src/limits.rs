@@ -78,10 +78,7 @@ impl Bounded {
         let next = next.map_err(|_| QueryError::TimeLimit { limit: self.limits.time })?;
         let batch = next.transpose().map_err(|cause| QueryError::from_datafusion(&cause, self.limits.memory_bytes))?;
         let Some(batch) = batch else { return Ok(None) };
-        self.left = self
-            .left
-            .checked_sub(batch.num_rows())
-            .ok_or(QueryError::RowLimit { limit: self.limits.rows })?;
+        self.left = self.left.checked_sub(batch.num_rows()).ok_or(QueryError::RowLimit { limit: self.limits.rows })?;
         Ok(Some(batch))
     }
 }

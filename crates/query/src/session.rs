@@ -37,7 +37,9 @@ impl QueryEngine {
     pub fn bound(&self, mut session: SessionStateBuilder) -> SessionStateBuilder {
         let config = session.config().take().unwrap_or_default();
         let session = session.with_config(tuned(config));
-        session.with_runtime_env(Arc::clone(&self.runtime)).with_query_planner(Arc::new(BoundedPlanner(self.limits.clone())))
+        session
+            .with_runtime_env(Arc::clone(&self.runtime))
+            .with_query_planner(Arc::new(BoundedPlanner(self.limits.clone())))
     }
 
     /// The limits of a query.

@@ -36,7 +36,11 @@ impl Rows {
 
     /// The same rows, `limit` at most.
     pub fn first(&self, limit: usize) -> Self {
-        Self { rows: self.rows.iter().take(limit).cloned().collect(), columns: self.columns.clone(), types: self.types.clone() }
+        Self {
+            rows: self.rows.iter().take(limit).cloned().collect(),
+            columns: self.columns.clone(),
+            types: self.types.clone(),
+        }
     }
 
     /// The rows as text; a table is fitted to `width` columns where that is given.

@@ -114,7 +114,10 @@ impl Remote {
         let mut rows = Vec::new();
         while let Some(line) = lines.next().await {
             let line = line.with_context(|| {
-                format!("the node broke the answer off after {} rows, as at its limits (`query.rows`, `query.time`)", rows.len())
+                format!(
+                    "the node broke the answer off after {} rows, as at its limits (`query.rows`, `query.time`)",
+                    rows.len()
+                )
             })?;
             rows.push(serde_json::from_slice(&line).context("the node sent what is no row")?);
         }

@@ -50,7 +50,8 @@ async fn the_access_list_is_for_every_way_in() {
         let let_in = postgres(&running).await.username(user).password(password).connect().await;
         assert_eq!(let_in.is_ok(), status == 200, "{user}");
     }
-    let reply = running.client.get(url.clone()).header("host", "rebound.example").basic_auth("analyst", Some("analyse"));
+    let reply =
+        running.client.get(url.clone()).header("host", "rebound.example").basic_auth("analyst", Some("analyse"));
     assert_eq!(reply.send().await.unwrap().status(), 403, "a page that rebinds its name must not read");
     let reply = running.client.post(url).header("origin", "http://evil.example").basic_auth("analyst", Some("analyse"));
     assert_eq!(reply.send().await.unwrap().status(), 403);

@@ -27,7 +27,8 @@ async fn a_version_is_read_by_its_number() {
     for (version, rows) in [(0, "0\n"), (1, "1\n"), (2, "2\n"), (3, "3\n")] {
         assert_eq!(shop.rows(&format!("SELECT count(*) FROM `order` VERSION AS OF {version}")).await, rows);
     }
-    let added = "SELECT now.id FROM batch.`order` AS now LEFT ANTI JOIN `order` VERSION AS OF 2 AS then ON now.id = then.id";
+    let added =
+        "SELECT now.id FROM batch.`order` AS now LEFT ANTI JOIN `order` VERSION AS OF 2 AS then ON now.id = then.id";
     assert_eq!(shop.rows(added).await, "3\n");
     assert_eq!(shop.rows("SELECT `order`.id FROM batch.`order` VERSION AS OF 1").await, "1\n");
     assert_eq!(shop.rows("SELECT count(*) FROM `order`").await, "3\n", "the newest is read as before");

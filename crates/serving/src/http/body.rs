@@ -66,7 +66,8 @@ impl Writer {
             Format::Ndjson => String::new(),
             Format::Csv => csv_header(schema),
             Format::Rows => {
-                let columns = schema.fields().iter().map(|f| json!({ "name": f.name(), "type": sql_type(f.data_type()) }));
+                let columns =
+                    schema.fields().iter().map(|f| json!({ "name": f.name(), "type": sql_type(f.data_type()) }));
                 format!("{}\n", Value::Array(columns.collect()))
             }
         };

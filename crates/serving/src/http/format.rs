@@ -87,7 +87,8 @@ impl Format {
 fn range(text: &str) -> Option<(&str, f32)> {
     let mut parts = text.split(';').map(str::trim);
     let range = parts.next().filter(|range| !range.is_empty())?;
-    let quality = parts.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
+    let quality =
+        parts.filter_map(|parameter| parameter.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
     let quality = quality.map_or(1.0, |(_, value)| value.trim().parse().unwrap_or(0.0));
     Some((range, quality))
 }

@@ -60,9 +60,9 @@ fn operation(method: &'static str, id: &'static str, summary: &'static str) -> O
         (500, "The node failed"),
         (503, "Not now; try again"),
     ];
-    refusals.into_iter().fold(operation, |operation, (status, description)| {
-        operation.reply(status, description, [(JSON, error())])
-    })
+    refusals
+        .into_iter()
+        .fold(operation, |operation, (status, description)| operation.reply(status, description, [(JSON, error())]))
 }
 
 fn error() -> Schema {

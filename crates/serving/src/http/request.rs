@@ -41,7 +41,8 @@ impl<S: Send + Sync> FromRequest<S> for SqlRequest {
     type Rejection = SqlError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, SqlError> {
-        let accepted = request.headers().get(header::ACCEPT).map(|accept| accept.to_str().unwrap_or_default().to_owned());
+        let accepted =
+            request.headers().get(header::ACCEPT).map(|accept| accept.to_str().unwrap_or_default().to_owned());
         let Query(asked) = Query::<Asked>::try_from_uri(request.uri())?;
         let asked = if request.method() == Method::POST { asked.with(body(request, state).await?) } else { asked };
         let sql = asked.sql.ok_or_else(|| {
@@ -87,11 +88,10 @@ async fn body<S: Send + Sync>(request: Request, state: &S) -> Result<Asked, SqlE
                 .map_err(|_| SqlError::new(StatusCode::BAD_REQUEST, "the body is not UTF-8"))?;
             Ok(Asked { sql: Some(text).filter(|text| !text.is_empty()), ..Asked::default() })
         }
-        Some(other) => Err(SqlError::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("a body of `{other}` is not taken"),
-        )
-        .hint("send `application/json`, `application/sql` or `text/plain`")),
+        Some(other) => {
+            Err(SqlError::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, format!("a body of `{other}` is not taken"))
+                .hint("send `application/json`, `application/sql` or `text/plain`"))
+        }
     }
 }
 

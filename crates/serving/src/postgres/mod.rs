@@ -18,13 +18,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
+use datafusion_postgres::DfSessionService;
+use datafusion_postgres::pgwire::api::ErrorHandler;
 use datafusion_postgres::pgwire::api::PgWireServerHandlers;
 use datafusion_postgres::pgwire::api::auth::StartupHandler;
 use datafusion_postgres::pgwire::api::cancel::CancelHandler;
 use datafusion_postgres::pgwire::api::query::{ExtendedQueryHandler, SimpleQueryHandler};
-use datafusion_postgres::pgwire::api::ErrorHandler;
 use datafusion_postgres::pgwire::tokio::process_socket;
-use datafusion_postgres::DfSessionService;
 use pinflow_access::Access;
 use pinflow_query::{QueryEngine, QueryWatch};
 use tokio::net::{TcpListener, TcpStream};

@@ -52,9 +52,10 @@ impl ReadOnly {
             self.template.engine().check(statement, self.template.state(), SessionTemplate::OWN_SCHEMAS)
         };
         match statement {
-            Statement::Declare { stmts } => {
-                stmts.iter().flat_map(|cursor| &cursor.for_query).try_for_each(|query| only_reads(&Statement::Query(query.clone())))
-            }
+            Statement::Declare { stmts } => stmts
+                .iter()
+                .flat_map(|cursor| &cursor.for_query)
+                .try_for_each(|query| only_reads(&Statement::Query(query.clone()))),
             Statement::Set(_)
             | Statement::ShowVariable { .. }
             | Statement::ShowStatus { .. }

@@ -48,8 +48,7 @@ impl SessionTemplate {
         let listed: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
         listed.register_catalog(QueryEngine::CATALOG.to_owned(), engine.tables(false));
         let static_tables = Arc::new(PgCatalogStaticTables::try_new()?);
-        let pg_catalog =
-            PgCatalogSchemaProvider::try_new(Arc::clone(&listed), static_tables, EmptyContextProvider)?;
+        let pg_catalog = PgCatalogSchemaProvider::try_new(Arc::clone(&listed), static_tables, EmptyContextProvider)?;
         catalog.register_schema(PG_CATALOG, Arc::new(pg_catalog))?;
         catalog.register_schema(INFORMATION_SCHEMA, Arc::new(InformationSchemaProvider::new(listed)))?;
         Ok(Self { engine, state: session.state() })

@@ -99,7 +99,8 @@ impl StartupHandler for Login {
                     return self.let_in(client).await;
                 }
                 if !self.is_private(client) {
-                    let hint = "connect with `sslmode=require`; the node needs `tls.certificate` and `tls.key` for that";
+                    let hint =
+                        "connect with `sslmode=require`; the node needs `tls.certificate` and `tls.key` for that";
                     return Err(fatal("28000", "a password is taken over TLS only".to_owned(), Some(hint)));
                 }
                 client.set_state(PgWireConnectionState::AuthenticationInProgress);

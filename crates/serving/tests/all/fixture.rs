@@ -47,7 +47,12 @@ fn pipeline() -> Pipeline {
             schema: Vec::new(),
             clean: text("SELECT * FROM input"),
         }],
-        queries: vec![Query { name: "never_run".to_owned(), title: String::new(), chart: None, sql: text("SELECT 1 AS one") }],
+        queries: vec![Query {
+            name: "never_run".to_owned(),
+            title: String::new(),
+            chart: None,
+            sql: text("SELECT 1 AS one"),
+        }],
         jobs: Vec::new(),
         tests: Vec::new(),
         source: None,

@@ -60,7 +60,8 @@ async fn an_answer_has_the_form_that_is_accepted() {
         StreamReader::try_new(Cursor::new(body.unwrap()), None).unwrap().collect::<Result<_, _>>().unwrap();
     assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 3);
 
-    let (_, _, body) = ask(&shop, "application/vnd.pinflow.rows+ndjson", "SELECT id AS a, place AS a FROM `order` LIMIT 1").await;
+    let (_, _, body) =
+        ask(&shop, "application/vnd.pinflow.rows+ndjson", "SELECT id AS a, place AS a FROM `order` LIMIT 1").await;
     let lines = "[{\"name\":\"a\",\"type\":\"bigint\"},{\"name\":\"a\",\"type\":\"string\"}]\n[1,\"Oslo\"]\n";
     assert_eq!(body.unwrap(), lines);
 }
@@ -82,8 +83,11 @@ async fn an_answer_without_rows_is_whole_too() {
 async fn a_question_is_an_address_a_text_or_json() {
     let shop = shop(QueryLimits::default()).await;
     let json = Request::post("/api/sql?lane=batch").header(header::CONTENT_TYPE, "application/json");
-    let json = json.body(json!({"sql": "SELECT count(*) AS n FROM `order`", "lane": "stream", "format": "csv"}).to_string().into());
-    let text = Request::post("/api/sql?format=csv&committed=true").header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
+    let json = json.body(
+        json!({"sql": "SELECT count(*) AS n FROM `order`", "lane": "stream", "format": "csv"}).to_string().into(),
+    );
+    let text =
+        Request::post("/api/sql?format=csv&committed=true").header(header::CONTENT_TYPE, "text/plain; charset=utf-8");
     let text = text.body("SELECT count(*) AS n FROM stream.`order`".into());
     let address = Request::get("/api/sql?format=csv&lane=stream&sql=SELECT%20count(*)%20AS%20n%20FROM%20%60order%60");
     for request in [json, text, address.body(Body::empty())] {
@@ -97,12 +101,20 @@ async fn what_is_wrong_is_said_with_a_hint() {
     for (sql, error, hint) in [
         ("SELECT * FROM ordr", "there is no table `ordr`", "did you mean `order`?"),
         ("SELECT pric FROM `order`", "there is no column `pric`", "did you mean `price`?"),
-        ("DROP TABLE `order`", "`DROP TABLE` is refused: queries only read", "write a `SELECT`, `EXPLAIN`, `SHOW TABLES` or `DESCRIBE`"),
+        (
+            "DROP TABLE `order`",
+            "`DROP TABLE` is refused: queries only read",
+            "write a `SELECT`, `EXPLAIN`, `SHOW TABLES` or `DESCRIBE`",
+        ),
         ("SELECT * FROM range(0, 11)", "the answer has more than 10 rows", "add a `LIMIT`, or raise the row limit"),
     ] {
         let (status, _, body) = ask(&shop, "*/*", sql).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{sql}");
-        assert_eq!(serde_json::from_slice::<Value>(&body.unwrap()).unwrap(), json!({"error": error, "hint": hint}), "{sql}");
+        assert_eq!(
+            serde_json::from_slice::<Value>(&body.unwrap()).unwrap(),
+            json!({"error": error, "hint": hint}),
+            "{sql}"
+        );
     }
     assert_eq!(ask(&shop, "*/*", ENDLESS).await.0, StatusCode::BAD_REQUEST);
     for (request, status) in [

@@ -74,14 +74,15 @@ async fn rows_are_read_with_parameters_and_types() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prepared_statement_sees_the_rows_of_its_execution() {
     let (server, mut client) = open(QueryLimits::default()).await;
-    let mut counts = Vec::new();
+    let mut counts: Vec<i64> = Vec::new();
     for _ in 0..2 {
         // The same text: the driver prepares it once.
-        let count = sqlx::query_scalar("SELECT count(*) FROM \"order\" AS a JOIN \"order\" AS b USING (id) WHERE a.id > $1");
+        let count =
+            sqlx::query_scalar("SELECT count(*) FROM \"order\" AS a JOIN \"order\" AS b USING (id) WHERE a.id > $1");
         counts.push(count.bind(0_i64).fetch_one(&mut client).await.unwrap());
         server.shop.append().await;
     }
-    assert_eq!(counts, [3_i64, 12], "every id is there twice then");
+    assert_eq!(counts, [3, 12], "every id is there twice then");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -93,7 +94,8 @@ async fn tables_and_columns_are_listed() {
         assert!(tables.contains(&(schema.to_owned(), table.to_owned())), "{schema}.{table} in {tables:?}");
     }
     assert!(!tables.iter().any(|(_, table)| table == "never_run"), "it cannot be read yet");
-    let columns = "SELECT column_name FROM information_schema.columns WHERE table_schema = 'batch' ORDER BY ordinal_position";
+    let columns =
+        "SELECT column_name FROM information_schema.columns WHERE table_schema = 'batch' ORDER BY ordinal_position";
     let columns: Vec<(String,)> = sqlx::query_as(columns).fetch_all(&mut client).await.unwrap();
     assert_eq!(columns.iter().map(|(name,)| name.as_str()).collect::<Vec<_>>(), ["id", "place", "price"]);
 }
