@@ -26,7 +26,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Router, middleware};
 use pinflow_event::Clock;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -65,6 +65,11 @@ impl Dashboard {
     /// a node that wants the page at `/` too routes it to [`page`] where [`prefers_html`] says so.
     pub fn router(&self) -> Router {
         api::router(self.clone()).merge(page::router())
+    }
+
+    /// Routes of somebody else, kept from web pages as the API itself is.
+    pub fn guarded(&self, routes: Router) -> Router {
+        routes.layer(middleware::from_fn_with_state(self.hosts.clone(), guard::guard))
     }
 
     /// Samples the node's counters until the shutdown. Without it the page shows no rates.

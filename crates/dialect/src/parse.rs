@@ -130,6 +130,11 @@ impl Dialect for SparkText {
         true
     }
 
+    /// `VERSION AS OF`, `TIMESTAMP AS OF`; the query engine gives them their meaning.
+    fn supports_table_versioning(&self) -> bool {
+        true
+    }
+
     fn parse_infix(&self, parser: &mut Parser<'_>, left: &Expr, precedence: u8) -> Option<Result<Expr, ParserError>> {
         parser.parse_keyword(Keyword::DIV).then(|| {
             let right = Box::new(parser.parse_subexpr(precedence)?);

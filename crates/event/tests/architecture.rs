@@ -55,7 +55,7 @@ fn crates_import_only_what_the_architecture_allows() {
 #[test]
 fn engines_stay_in_their_stages() {
     let stages = [
-        ("datafusion", ["dialect", "clean", "query"].as_slice()),
+        ("datafusion", ["dialect", "clean", "query", "serving"].as_slice()),
         ("deltalake", &["table", "query"]),
         ("axum", &["gateway", "dashboard", "node", "bench"]),
         ("sqlx", &["source"]),

@@ -61,6 +61,8 @@ pub struct NodeConfig {
     pub tables: Upkeep,
     /// What a query may take.
     pub query: QueryLimits,
+    /// What answers other tools.
+    pub serving: ServingSettings,
     /// Whether jobs start by their schedules.
     pub schedule: bool,
     /// Tasks of a run that go on side by side.
@@ -128,6 +130,13 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// What answers other tools than the node's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServingSettings {
+    /// The address that PostgreSQL's clients reach; `None` serves none.
+    pub postgres: Option<SocketAddr>,
+}
+
 /// How much a question about a stream cleans at most, before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FreshLimits {
@@ -167,6 +176,7 @@ impl NodeConfig {
             fresh: FreshLimits::default(),
             tables: Upkeep::default(),
             query: QueryLimits::default(),
+            serving: ServingSettings::default(),
             schedule: true,
             parallel_tasks: 2,
             crash: None,

@@ -24,12 +24,13 @@ impl Listeners {
     /// [`NodeError::Listen`]; [`NodeError::Exposed`] before anything is bound.
     pub async fn bind(config: &NodeConfig, credentials: &Credentials) -> Result<Self, NodeError> {
         let main = ListenAddress { plain: false, address: SocketAddr::new(config.host, config.port) };
-        let exposed = config.listen.iter().chain([&main]).find(|listen| !listen.address.ip().is_loopback());
-        if let Some(exposed) = exposed
+        let http = config.listen.iter().chain([&main]).map(|listen| listen.address);
+        let exposed = http.chain(config.serving.postgres).find(|address| !address.ip().is_loopback());
+        if let Some(address) = exposed
             && !credentials.are_asked_for()
             && !config.access.allow_anonymous
         {
-            return Err(NodeError::Exposed { address: exposed.address });
+            return Err(NodeError::Exposed { address });
         }
         let mut bound = vec![bind_main(config, credentials, main).await?];
         for listen in &config.listen {

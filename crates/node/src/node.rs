@@ -1,5 +1,6 @@
 //! A node: opens the stages, runs them, and lets them finish.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -9,7 +10,10 @@ use pinflow_dashboard::{Dashboard, NodeView};
 use pinflow_event::TopicName;
 use pinflow_gateway::Gateway;
 use pinflow_pipeline::{Lane, Pipeline};
+use pinflow_query::{QueryEngine, QueryError};
 use pinflow_schedule::{JobRun, RunHistory, RunScope, Scheduler, SchedulerSettings, Trigger};
+use pinflow_serving::{OnQuestion, Postgres};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -68,6 +72,7 @@ impl Node {
             seed: clock.now().as_millis().unsigned_abs() ^ u64::from(std::process::id()).rotate_left(32),
             ..SchedulerSettings::default()
         };
+        stages.system.tell_of(&stages, history.clone());
         let worker = Arc::new(Worker::new(&stages));
         let jobs = stages.pipeline().jobs.clone();
         let scheduler = Scheduler::new(jobs, worker, history, Arc::clone(&clock), settings)?;
@@ -136,7 +141,7 @@ impl Node {
     /// [`NodeError::Exposed`], [`NodeError::Listen`], [`NodeError::Folder`].
     pub async fn listen(&self) -> Result<Url, NodeError> {
         let listeners = Listeners::bind(&self.stages.config, &self.credentials).await?;
-        let urls = listeners.urls().map(Url::to_string).collect();
+        let mut urls: Vec<String> = listeners.urls().map(Url::to_string).collect();
         let (main, local) = (listeners.main().clone(), listeners.local().clone());
         let closing = self.signals.closing.clone();
         let view = Arc::clone(&self.view);
@@ -148,11 +153,32 @@ impl Node {
             self.replays(),
             closing.clone(),
         );
+        let postgres = self.postgres().await?;
+        if let Some((server, listener, url)) = postgres {
+            urls.push(url);
+            self.serving.spawn(server.serve(listener, closing.clone()));
+        }
         let limits = self.stages.config.limits;
         self.serving.spawn(pinflow_server::serve(listeners.into_listeners(), router, limits, closing));
         *self.view.urls.lock().expect("nobody panics while changing the addresses") = urls;
         self.stages.folder.publish(&local)?;
         Ok(main)
+    }
+
+    /// The server for PostgreSQL's clients with its port and address, where one is configured.
+    async fn postgres(&self) -> Result<Option<(Postgres, TcpListener, String)>, NodeError> {
+        let Some(address) = self.stages.config.serving.postgres else { return Ok(None) };
+        let failed = |source| NodeError::Listen { address: address.to_string(), source };
+        let listener = TcpListener::bind(address).await.map_err(failed)?;
+        let bound = listener.local_addr().map_err(failed)?;
+        let engine = Arc::clone(&self.stages.engine);
+        let server = Postgres::new(engine, self.credentials.access(), on_question(&self.stages))
+            .map_err(|cause| QueryError::Start { message: cause.to_string() })?;
+        let server = match self.credentials.tls().cloned() {
+            Some(tls) => server.with_tls(move || tls.acceptor()),
+            None => server,
+        };
+        Ok(Some((server, listener, format!("postgresql://{bound}/{}", QueryEngine::CATALOG))))
     }
 
     /// Returns once everything that was acknowledged before the call is archived and, by the stream lanes, committed. The
@@ -249,6 +275,16 @@ impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Node").field("folder", &self.stages.folder).finish_non_exhaustive()
     }
+}
+
+/// Counts the questions of other tools.
+pub(crate) fn on_question(stages: &Arc<Stages>) -> OnQuestion {
+    let stages = Arc::downgrade(stages);
+    OnQuestion::new(move || {
+        if let Some(stages) = stages.upgrade() {
+            stages.questions.fetch_add(1, Ordering::Relaxed);
+        }
+    })
 }
 
 async fn enforce_retention(stages: Arc<Stages>, stop: CancellationToken) {

@@ -21,7 +21,7 @@ pub fn openapi() -> String {
 
 fn document() -> Document {
     let mut apis = pinflow_gateway::openapi::apis();
-    apis.extend([pinflow_dashboard::openapi::api(), replay_api::api(), api()]);
+    apis.extend([pinflow_dashboard::openapi::api(), pinflow_serving::http::openapi::api(), replay_api::api(), api()]);
     Document::new(DESCRIPTION, env!("CARGO_PKG_VERSION"), &apis)
 }
 

@@ -128,8 +128,13 @@ async fn ask(
     let engine = QueryEngine::open(Arc::clone(pipeline), &tables, &columns, None, QueryLimits::default())?;
     let mut failures = Vec::new();
     for (query, wanted) in &case.answers {
-        let answer = engine.ask(query, Lane::Batch, &Default::default()).await?;
-        failures.extend(compare(wanted, &answer.to_json_rows()).map(|failure| format!("query `{query}`: {failure}")));
+        match engine.ask(query, Lane::Batch, &Default::default()).await {
+            Ok(answer) => {
+                let found = answer.to_json_rows();
+                failures.extend(compare(wanted, &found).map(|failure| format!("query `{query}`: {failure}")));
+            }
+            Err(error) => failures.push(format!("query `{query}`: {error}")),
+        }
     }
     Ok(failures)
 }
@@ -138,7 +143,8 @@ fn json_rows(rows: &RecordBatch) -> Vec<Value> {
     Answer { schema: rows.schema(), batches: vec![rows.clone()], elapsed: Duration::ZERO }.to_json_rows()
 }
 
-/// What is missing of `wanted` in `found`, and what is there beyond it, in any order.
+/// What is missing of `wanted` in `found`, and what is there beyond it, in any order. A missing row is compared with the row that is most like
+/// it, column by column.
 fn compare(wanted: &[Value], found: &[Value]) -> impl Iterator<Item = String> + use<> {
     let mut left: Vec<&Value> = found.iter().collect();
     let mut missing = Vec::new();
@@ -150,9 +156,42 @@ fn compare(wanted: &[Value], found: &[Value]) -> impl Iterator<Item = String> + 
             None => missing.push(row),
         }
     }
-    let missing = missing.into_iter().map(|row| format!("missing row {row}"));
-    let extra = left.into_iter().map(|row| format!("unexpected row {row}"));
-    missing.chain(extra).collect::<Vec<_>>().into_iter()
+    let mut failures = Vec::new();
+    for row in missing {
+        let likeness = |candidate: &&Value| equal_members(candidate, row);
+        let near = (0..left.len()).max_by_key(|place| (likeness(&left[*place]), std::cmp::Reverse(*place)));
+        match near.filter(|place| likeness(&left[*place]) > 0) {
+            Some(place) => failures.push(difference(left.remove(place), row)),
+            None => failures.push(format!("missing row {row}")),
+        }
+    }
+    failures.extend(left.into_iter().map(|row| format!("unexpected row {row}")));
+    failures.into_iter()
+}
+
+/// How many members of `wanted` are in `found` with the same value. Nulls say little of a row, and do not count.
+fn equal_members(found: &Value, wanted: &Value) -> usize {
+    let (Value::Object(found), Value::Object(wanted)) = (found, wanted) else { return 0 };
+    let is_equal = |(name, value): &(&String, &Value)| {
+        !value.is_null() && found.get(*name).is_some_and(|found| covers(found, value))
+    };
+    wanted.iter().filter(is_equal).count()
+}
+
+/// Where the row `found` is not as `wanted`, and the rest of it, so that one sees which row it is.
+fn difference(found: &Value, wanted: &Value) -> String {
+    let (Value::Object(found), Value::Object(wanted)) = (found, wanted) else {
+        return format!("row {found} is expected to be {wanted}");
+    };
+    let (mut same, mut others) = (Vec::new(), Vec::new());
+    for (name, value) in wanted {
+        match found.get(name) {
+            Some(found) if covers(found, value) => same.push(format!("{name}={value}")),
+            Some(found) => others.push(format!("`{name}` is {found}, expected {value}")),
+            None => others.push(format!("there is no column `{name}`")),
+        }
+    }
+    format!("the row with {}: {}", same.join(", "), others.join("; "))
 }
 
 /// Whether `found` has all that `wanted` names.
@@ -167,5 +206,45 @@ fn covers(found: &Value, wanted: &Value) -> bool {
         // YAML's 5 and a double's 5.0 are the same number.
         (Value::Number(found), Value::Number(wanted)) => found == wanted || found.as_f64() == wanted.as_f64(),
         (found, wanted) => found == wanted,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn failures(wanted: Value, found: Value) -> Vec<String> {
+        let rows = |value: Value| value.as_array().cloned().unwrap_or_default();
+        compare(&rows(wanted), &rows(found)).collect()
+    }
+
+    #[test]
+    fn the_order_of_rows_and_further_columns_do_not_matter() {
+        let found = json!([{"a": 1, "b": 2.0, "c": null}, {"a": 2, "b": [1, null], "c": "x"}]);
+        assert!(failures(json!([{"a": 2, "b": [1, null]}, {"a": 1, "b": 2}]), found).is_empty());
+    }
+
+    #[test]
+    fn a_difference_names_the_row_and_the_columns() {
+        let found = json!([{"ind": 7, "age": 30, "name": "A"}, {"ind": 8, "age": null, "name": "B"}]);
+        let wanted = json!([{"ind": 8, "age": 41, "name": "B"}, {"ind": 9, "age": null, "name": "C"}]);
+        assert_eq!(
+            failures(wanted, found),
+            [
+                "the row with ind=8, name=\"B\": `age` is null, expected 41",
+                "missing row {\"ind\":9,\"age\":null,\"name\":\"C\"}",
+                "unexpected row {\"ind\":7,\"age\":30,\"name\":\"A\"}",
+            ]
+        );
+        assert_eq!(
+            failures(json!([{"a": 1, "z": 2}]), json!([{"a": 1}])),
+            ["the row with a=1: there is no column `z`"]
+        );
+    }
+
+    #[test]
+    fn a_row_that_comes_twice_has_to_be_expected_twice() {
+        assert_eq!(failures(json!([{"a": 1}]), json!([{"a": 1}, {"a": 1}])), ["unexpected row {\"a\":1}"]);
     }
 }

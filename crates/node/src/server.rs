@@ -17,9 +17,11 @@ use pinflow_dashboard::Dashboard;
 use pinflow_event::TopicName;
 use pinflow_gateway::Gateway;
 use pinflow_log::{EventLog, LogError};
+use pinflow_serving::SqlOverHttp;
 use serde::Deserialize;
 use tokio_util::sync::CancellationToken;
 
+use crate::node::on_question;
 use crate::replay::Replays;
 use crate::tail::{TailFrom, tail};
 use crate::view::View;
@@ -28,7 +30,7 @@ use crate::{operations, replay_api};
 /// How a browser asks its user who it is.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"pinflow\", charset=\"UTF-8\"");
 
-/// All routes: the dashboard's, the tail's and those of operations, and the gateway's as their fallback.
+/// All routes: the dashboard's, those of SQL, the tail's and those of operations, and the gateway's as their fallback.
 pub(crate) fn router(
     gateway: &Gateway,
     dashboard: &Dashboard,
@@ -38,10 +40,12 @@ pub(crate) fn router(
     stop: CancellationToken,
 ) -> Router {
     let log = Arc::clone(&view.stages.log);
+    let sql = SqlOverHttp::new(Arc::clone(&view.stages.engine), on_question(&view.stages), stop.clone());
     let tails = Router::new().route("/api/tail/{topic}", get(tail_topic)).with_state(Tails { log, stop });
     // They show the data, or the names, of all topics.
     let own = dashboard
         .router()
+        .merge(dashboard.guarded(sql.router()))
         .merge(tails)
         .merge(operations::guarded(Arc::clone(&view)))
         .merge(replay_api::routes(replays));

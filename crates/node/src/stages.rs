@@ -25,8 +25,8 @@ use crate::crash::{CrashingDisk, CrashingStore};
 use crate::data_folder::DataFolder;
 use crate::error::NodeError;
 use crate::fresh::StreamTails;
-use crate::replay::RunningReplays;
 use crate::raw::ArchivedTopics;
+use crate::replay::RunningReplays;
 use crate::system_tables::NodeTables;
 
 /// Everything that a node is made of.
@@ -48,7 +48,7 @@ pub(crate) struct Stages {
     pub replays: RunningReplays,
     pub archive_reader: ArchiveReader,
     pub statuses: BTreeMap<(Lane, String), SharedStatus>,
-    pub engine: QueryEngine,
+    pub engine: Arc<QueryEngine>,
     pub system: Arc<NodeTables>,
     /// Questions answered, by jobs and by people.
     pub questions: AtomicU64,
@@ -104,7 +104,7 @@ impl Stages {
             stream_lanes.push(lane);
         }
 
-        let system = Arc::new(NodeTables::new(statuses.clone()));
+        let system = Arc::new(NodeTables::default());
         let columns = cleaned_columns(&cleaners);
         let engine = QueryEngine::open(
             Arc::clone(&config.pipeline),
@@ -132,7 +132,7 @@ impl Stages {
             replays: RunningReplays::default(),
             archive_reader,
             statuses,
-            engine,
+            engine: Arc::new(engine),
             system,
             questions: AtomicU64::new(0),
         })

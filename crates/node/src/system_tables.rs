@@ -1,72 +1,96 @@
-//! `system.balance`, `system.batches`, `system.runs` and `system.archive_changes`: what the node knows of itself, as tables.
+//! `system.answers`, `system.archive_changes`, `system.balance`, `system.batches` and `system.runs`: what the node knows of itself, as
+//! tables.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
+use async_trait::async_trait;
 use pinflow_dashboard::view::{BalanceRow, Lane};
-use pinflow_lane::{ObjectChange, SharedStatus};
-use pinflow_pipeline as pipeline;
+use pinflow_lane::ObjectChange;
+use pinflow_pipeline::{Pipeline, Work};
 use pinflow_query::SystemTables;
-use pinflow_schedule::JobRun;
+use pinflow_schedule::{JobRun, RunHistory, TaskState};
 
+use crate::balance::rows as balance_rows;
 use crate::batches;
+use crate::stages::Stages;
+use crate::work::elapsed_of;
 
-/// The node's tables: batches as they are, the others as they were when they were last brought up to date.
-#[derive(Debug)]
-pub(crate) struct NodeTables {
-    statuses: BTreeMap<(pipeline::Lane, String), SharedStatus>,
-    content: Mutex<Content>,
-}
+/// Runs that `system.runs` and `system.answers` show.
+pub(crate) const RUNS_SHOWN: usize = 200;
 
+/// The node's tables, made anew for each question. They are part of the stages that they tell of, and so learn of them later.
 #[derive(Debug, Default)]
-struct Content {
-    balance: Vec<BalanceRow>,
-    runs: Vec<JobRun>,
+pub(crate) struct NodeTables {
+    node: OnceLock<(Weak<Stages>, RunHistory)>,
     /// What the newest run of each stream's batch lane found changed in the archive.
-    archive_changes: BTreeMap<String, Vec<ObjectChange>>,
+    archive_changes: Mutex<BTreeMap<String, Vec<ObjectChange>>>,
 }
 
 impl NodeTables {
-    pub fn new(statuses: BTreeMap<(pipeline::Lane, String), SharedStatus>) -> Self {
-        Self { statuses, content: Mutex::default() }
-    }
-
-    pub fn update(&self, balance: Vec<BalanceRow>, runs: Vec<JobRun>) {
-        let mut content = self.lock();
-        (content.balance, content.runs) = (balance, runs);
+    /// From now on they tell of `stages`.
+    pub fn tell_of(&self, stages: &Arc<Stages>, history: RunHistory) {
+        // A second call would be of the same node.
+        let _ = self.node.set((Arc::downgrade(stages), history));
     }
 
     /// What a run of a stream's batch lane found changed in the archive.
     pub fn set_archive_changes(&self, stream: &str, changes: Vec<ObjectChange>) {
-        self.lock().archive_changes.insert(stream.to_owned(), changes);
+        self.archive_changes().insert(stream.to_owned(), changes);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Content> {
-        // The content is replaced whole: it is sound even if a holder panicked.
-        self.content.lock().unwrap_or_else(PoisonError::into_inner)
+    fn archive_changes(&self) -> MutexGuard<'_, BTreeMap<String, Vec<ObjectChange>>> {
+        // An entry is replaced whole: the map is sound even if a holder panicked.
+        self.archive_changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
+#[async_trait]
 impl SystemTables for NodeTables {
     fn names(&self) -> Vec<String> {
-        ["balance", "batches", "runs", "archive_changes"].map(str::to_owned).to_vec()
+        ["answers", "archive_changes", "balance", "batches", "runs"].map(str::to_owned).to_vec()
     }
 
-    fn table(&self, name: &str) -> Option<RecordBatch> {
-        let content = self.lock();
+    async fn table(&self, name: &str) -> Result<RecordBatch, String> {
+        let node = self.node.get().and_then(|(stages, history)| Some((stages.upgrade()?, history)));
+        let (stages, history) = node.ok_or("the node is not there")?;
         match name {
-            "balance" => Some(balance(&content.balance)),
-            "batches" => Some(batches::table(&self.statuses)),
-            "runs" => Some(runs(&content.runs)),
-            "archive_changes" => Some(archive_changes(&content.archive_changes)),
-            _ => None,
+            "answers" => Ok(answers(stages.pipeline(), &history.list(RUNS_SHOWN))),
+            "archive_changes" => Ok(archive_changes(&self.archive_changes())),
+            "balance" => balance_rows(&stages).await.map(|rows| balance(&rows)).map_err(|error| error.to_string()),
+            "batches" => Ok(batches::table(&stages.statuses)),
+            "runs" => Ok(runs(&history.list(RUNS_SHOWN))),
+            _ => Err(format!("there is no table `system.{name}`")),
         }
     }
+}
+
+/// A row for each answer that a run stored, those without rows too.
+fn answers(pipeline: &Pipeline, runs: &[JobRun]) -> RecordBatch {
+    let mut stored = Vec::new();
+    for run in runs {
+        let Some(job) = pipeline.job(&run.job) else { continue };
+        for task in run.tasks.iter().filter(|task| task.state == TaskState::Succeeded) {
+            let known = job.tasks.iter().find(|known| known.name == task.name);
+            if let Some(Work::Query { query }) = known.map(|known| &known.work) {
+                stored.push((query, run, task));
+            }
+        }
+    }
+    let run_times = stored.iter().map(|(_, run, _)| run.run_time.as_micros());
+    let elapsed = stored.iter().map(|(.., task)| elapsed_of(&task.note).map(u64::cast_signed));
+    table(vec![
+        ("query", Arc::new(StringArray::from_iter_values(stored.iter().map(|(query, ..)| query)))),
+        ("run_id", Arc::new(StringArray::from_iter_values(stored.iter().map(|(_, run, _)| run.id.to_string())))),
+        ("run_time", Arc::new(TimestampMicrosecondArray::from_iter_values(run_times).with_timezone("UTC"))),
+        ("rows", Arc::new(stored.iter().map(|(.., task)| task.rows.map(u64::cast_signed)).collect::<Int64Array>())),
+        ("elapsed_ms", Arc::new(elapsed.collect::<Int64Array>())),
+    ])
 }
 
 fn balance(rows: &[BalanceRow]) -> RecordBatch {

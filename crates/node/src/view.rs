@@ -14,7 +14,7 @@ use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
 use pinflow_event::Timestamp;
 use pinflow_gateway::{Gateway, OWN_ROUTES};
 use pinflow_pipeline::{self as pipeline, Lane, Stream, Work};
-use pinflow_query::{Answer, Difference, QueryError, Sample, Scope};
+use pinflow_query::{Answer, Difference, QueryError, Sample, Scope, sql_type};
 use pinflow_schedule::{JobRun, RunId, RunScope, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -22,11 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::error::NodeError;
 use crate::health::{self, Part};
 use crate::stages::Stages;
+use crate::system_tables::RUNS_SHOWN;
 use crate::work::{difference, elapsed_of};
 use crate::{balance, settle};
-
-/// Runs that `system.runs` shows.
-const RUNS_SHOWN: usize = 200;
 
 /// A node as its dashboard sees it.
 pub(crate) struct View {
@@ -116,8 +114,6 @@ impl NodeView for View {
 
     async fn query(&self, sql: &str, scope: ScopeView, limit: usize) -> Result<QueryResult, ViewError> {
         self.stages.questions.fetch_add(1, Ordering::Relaxed);
-        let balance = balance::rows(&self.stages).await.map_err(failed)?;
-        self.stages.system.update(balance, self.scheduler.history().list(RUNS_SHOWN));
         let lane = match scope.lane {
             LaneView::Batch => Lane::Batch,
             LaneView::Stream => Lane::Stream,
@@ -290,8 +286,7 @@ impl View {
         };
         let (columns, rows) = table(&answer);
         view.columns = columns;
-        // An answer without rows leaves none in the table that could carry its run: those there are of an older one.
-        view.rows = if task.rows == Some(0) { Vec::new() } else { rows };
+        view.rows = rows;
         view.total_rows = view.rows.len() as u64;
         Ok(view)
     }
@@ -353,27 +348,6 @@ fn table(answer: &Answer) -> (Vec<Column>, Vec<Vec<Value>>) {
     (columns.collect(), answer.to_json_arrays())
 }
 
-/// The name that a type has in the pipeline's SQL.
-fn sql_type(kind: &arrow::datatypes::DataType) -> String {
-    use arrow::datatypes::DataType;
-    match kind {
-        DataType::Utf8 => "string".to_owned(),
-        DataType::Boolean => "boolean".to_owned(),
-        DataType::Int8 | DataType::UInt8 => "tinyint".to_owned(),
-        DataType::Int16 | DataType::UInt16 => "smallint".to_owned(),
-        DataType::Int32 | DataType::UInt32 => "int".to_owned(),
-        DataType::Int64 | DataType::UInt64 => "bigint".to_owned(),
-        DataType::Float32 => "float".to_owned(),
-        DataType::Float64 => "double".to_owned(),
-        DataType::Date32 | DataType::Date64 => "date".to_owned(),
-        DataType::Timestamp(_, _) => "timestamp".to_owned(),
-        DataType::Binary => "binary".to_owned(),
-        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
-        DataType::List(item) => format!("array<{}>", sql_type(item.data_type())),
-        other => other.to_string().to_lowercase(),
-    }
-}
-
 fn millis(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -390,6 +364,7 @@ fn failed(error: NodeError) -> ViewError {
             | QueryError::UnknownQuery { .. }
             | QueryError::UnknownStream { .. }
             | QueryError::NotYetWritten { .. }
+            | QueryError::NoVersion { .. }
             | QueryError::Plan { .. }
             | QueryError::Execution { .. }
             | QueryError::TimeLimit { .. }

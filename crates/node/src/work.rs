@@ -5,9 +5,10 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use pinflow_dashboard::view::{BalanceRow, Lane as LaneView};
+use pinflow_event::Timestamp;
 use pinflow_lane::{BatchRun, LaneError};
 use pinflow_pipeline::{Lane, Task, Work};
-use pinflow_query::{Answer, QueryError, Reconciliation};
+use pinflow_query::{Answer, QueryError, Reconciliation, result_application};
 use pinflow_schedule::{TaskContext, TaskFailure, TaskOutcome, TaskRunner};
 use pinflow_table::{Commit, Progress, Table, TableError};
 
@@ -104,7 +105,7 @@ async fn answer(stages: &Stages, query: &str, context: &TaskContext) -> Result<T
         Err(TableError::SchemaChanged { .. }) => Table::replace(&location, &schema).await?,
         opened => opened?,
     };
-    let application = format!("pinflow/{}/result/{query}", stages.pipeline().name);
+    let application = result_application(&stages.pipeline().name, query);
     let from = table.progress(&application).await?;
     let run_time = context.run_time.as_millis();
     // An attempt whose answer was stored, but which did not live to say so, is not stored again. A clock that was set back
@@ -112,7 +113,7 @@ async fn answer(stages: &Stages, query: &str, context: &TaskContext) -> Result<T
     if from != run_time {
         let to = run_time.max(from + 1);
         let rows = answer
-            .to_result_rows(context.run_id.as_str(), context.run_time)
+            .to_result_rows(context.run_id.as_str(), Timestamp::from_millis(to))
             .map_err(|error| NodeError::Query(QueryError::Execution { message: error.to_string() }))?;
         let notes = vec![("pinflow.run".to_owned(), context.run_id.as_str().into())];
         table.commit(&Commit { rows, progress: vec![Progress { application, from, to }], notes }).await?;

@@ -58,3 +58,23 @@ pub(crate) fn plain_type(data_type: &DataType) -> DataType {
         other => other.clone(),
     }
 }
+
+/// The name that a type has in the pipeline's SQL.
+pub fn sql_type(kind: &DataType) -> String {
+    match kind {
+        DataType::Utf8 => "string".to_owned(),
+        DataType::Boolean => "boolean".to_owned(),
+        DataType::Int8 | DataType::UInt8 => "tinyint".to_owned(),
+        DataType::Int16 | DataType::UInt16 => "smallint".to_owned(),
+        DataType::Int32 | DataType::UInt32 => "int".to_owned(),
+        DataType::Int64 | DataType::UInt64 => "bigint".to_owned(),
+        DataType::Float32 => "float".to_owned(),
+        DataType::Float64 => "double".to_owned(),
+        DataType::Date32 | DataType::Date64 => "date".to_owned(),
+        DataType::Timestamp(_, _) => "timestamp".to_owned(),
+        DataType::Binary => "binary".to_owned(),
+        DataType::Decimal128(precision, scale) => format!("decimal({precision},{scale})"),
+        DataType::List(item) => format!("array<{}>", sql_type(item.data_type())),
+        other => other.to_string().to_lowercase(),
+    }
+}

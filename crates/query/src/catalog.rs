@@ -1,4 +1,4 @@
-//! The names that SQL knows: schemas `batch`, `stream`, `raw`, `dead`, `result`, `system`, and the tables in them.
+//! The names that SQL knows: schemas `batch`, `stream`, `raw`, `dead`, `result`, `latest`, `system`, and the tables in them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -16,8 +16,10 @@ use crate::delta::LazyTable;
 use crate::error::QueryError;
 use crate::fresh::{self, FreshRows};
 use crate::hint::nearest;
+use crate::latest::LatestSchema;
 use crate::raw::{RawTable, RawTopics};
 use crate::system::SystemTables;
+use crate::time_travel;
 
 /// The catalog's own name: `pinflow.batch.pin` in full.
 pub(crate) const CATALOG: &str = "pinflow";
@@ -27,6 +29,8 @@ const DEAD: &str = "dead";
 pub(crate) const RESULT: &str = "result";
 /// The schema of archived events.
 const RAW: &str = "raw";
+/// The schema of each query's newest stored answer.
+const LATEST: &str = "latest";
 /// The schema of the node's own tables.
 const SYSTEM: &str = "system";
 
@@ -36,6 +40,7 @@ pub(crate) struct Catalog {
     delta: BTreeMap<&'static str, Arc<DeltaSchema>>,
     /// What the schema `stream` shows: fresh where there is somebody to ask.
     stream: Arc<dyn SchemaProvider>,
+    latest: Arc<LatestSchema>,
     raw: Arc<RawSchema>,
     system: Arc<SystemSchema>,
 }
@@ -67,12 +72,14 @@ impl Catalog {
             let location = root.table(RESULT, &query.name)?.url().clone();
             Ok(lazy(RESULT, &query.name, location, None, made_by))
         });
-        delta.insert(RESULT, schema(results)?);
+        let results = schema(results)?;
+        let latest = Arc::new(LatestSchema::new(&pipeline.name, results.0.clone()));
+        delta.insert(RESULT, results);
         let stream = Arc::clone(&delta[Lane::Stream.as_str()]) as Arc<dyn SchemaProvider>;
         let streams = pipeline.streams.iter();
         let topics = streams.map(|stream| (stream.name.clone(), stream.batch.topic.to_string())).collect();
         let raw = Arc::new(RawSchema { streams: topics, topics: OnceLock::new() });
-        Ok(Self { delta, stream, raw, system: Arc::new(SystemSchema(system)) })
+        Ok(Self { delta, stream, latest, raw, system: Arc::new(SystemSchema(system)) })
     }
 
     /// Tells the schema `raw` where its events are; the first who tells is believed.
@@ -104,10 +111,16 @@ impl Catalog {
     }
 
     fn unknown(&self, reference: &TableReference, default: Lane) -> QueryError {
-        let name = reference.to_string();
+        let written = reference.to_string();
+        let name = time_travel::split(&written).0.to_owned();
         let mut known: Vec<String> = Vec::new();
         for schema in self.schema_names() {
-            for table in self.schema(&schema).map(|schema| schema.table_names()).unwrap_or_default() {
+            // Those that are not written yet are meant all the same.
+            let tables = match self.delta.get(schema.as_str()) {
+                Some(tables) => tables.0.keys().cloned().collect(),
+                None => self.schema(&schema).map(|schema| schema.table_names()).unwrap_or_default(),
+            };
+            for table in tables {
                 if schema == default.as_str() {
                     known.push(table.clone());
                 }
@@ -142,12 +155,15 @@ fn schema(
 
 impl CatalogProvider for Catalog {
     fn schema_names(&self) -> Vec<String> {
-        self.delta.keys().map(|&name| name.to_owned()).chain([RAW.to_owned(), SYSTEM.to_owned()]).collect()
+        self.delta.keys().copied().chain([LATEST, RAW, SYSTEM]).map(str::to_owned).collect()
     }
 
     fn schema(&self, name: &str) -> Option<Arc<dyn SchemaProvider>> {
         if name == SYSTEM {
             return Some(Arc::clone(&self.system) as Arc<dyn SchemaProvider>);
+        }
+        if name == LATEST {
+            return Some(Arc::clone(&self.latest) as Arc<dyn SchemaProvider>);
         }
         if name == RAW {
             return Some(Arc::clone(&self.raw) as Arc<dyn SchemaProvider>);
@@ -165,13 +181,19 @@ struct DeltaSchema(BTreeMap<String, Arc<LazyTable>>);
 
 #[async_trait]
 impl SchemaProvider for DeltaSchema {
+    /// Those that can be read now: whoever lists them goes on to ask for their columns.
     fn table_names(&self) -> Vec<String> {
-        self.0.keys().cloned().collect()
+        self.0.iter().filter(|(_, table)| table.is_readable()).map(|(name, _)| name.clone()).collect()
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
+        let (name, version) = time_travel::split(name);
         let Some(table) = self.0.get(name) else { return Ok(None) };
-        table.provider().await.map(Some).map_err(|cause| DataFusionError::External(Box::new(cause)))
+        let provider = match version {
+            Some(version) => table.provider_of(version).await,
+            None => table.provider().await,
+        };
+        provider.map(Some).map_err(|cause| DataFusionError::External(Box::new(cause)))
     }
 
     /// Said without opening the table, for `SHOW TABLES`.
@@ -180,7 +202,7 @@ impl SchemaProvider for DeltaSchema {
     }
 
     fn table_exist(&self, name: &str) -> bool {
-        self.0.contains_key(name)
+        self.0.contains_key(time_travel::split(name).0)
     }
 }
 
@@ -198,7 +220,8 @@ impl SchemaProvider for FreshSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some(table) = self.tables.0.get(name) else { return Ok(None) };
+        // What is not committed belongs to no older version.
+        let Some(table) = self.tables.0.get(name) else { return self.tables.table(name).await };
         let provider = fresh::provider(name, table, self.fresh.as_ref()).await;
         provider.map(Some).map_err(|cause| DataFusionError::External(Box::new(cause)))
     }
@@ -222,7 +245,8 @@ impl SchemaProvider for SystemSchema {
     }
 
     async fn table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        let Some(rows) = self.0.as_ref().and_then(|system| system.table(name)) else { return Ok(None) };
+        let Some(system) = self.0.as_ref().filter(|_| self.table_exist(name)) else { return Ok(None) };
+        let rows = system.table(name).await.map_err(DataFusionError::Execution)?;
         Ok(Some(Arc::new(MemTable::try_new(rows.schema(), vec![vec![rows]])?)))
     }
 

@@ -1,16 +1,20 @@
 //! One Delta table as queries see it: opened when a query names it first, kept open, brought up to date for each query.
 
 use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
 
 use arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
-use deltalake::{DeltaTable, DeltaTableError};
+use deltalake::logstore::object_store::ObjectStoreExt;
+use deltalake::logstore::object_store::path::Path;
+use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use pinflow_table::TableLocation;
 use tokio::sync::Mutex;
 use url::Url;
 
 use crate::error::QueryError;
+use crate::time_travel::Version;
 
 /// A table that may not exist yet.
 #[derive(Debug)]
@@ -69,6 +73,43 @@ impl LazyTable {
         Ok((Arc::clone(&open.provider), progress))
     }
 
+    /// The table at an older version.
+    ///
+    /// # Errors
+    /// [`QueryError::NoVersion`]; [`QueryError::NotYetWritten`] where there is no table at all.
+    pub async fn provider_of(&self, version: Version) -> Result<Arc<dyn TableProvider>, QueryError> {
+        if !self.is_written() {
+            return Err(QueryError::NotYetWritten { name: self.name.clone(), hint: self.made_by.clone() });
+        }
+        let builder = DeltaTableBuilder::from_url(self.location.clone()).map_err(|source| self.unreadable(source))?;
+        let (builder, missing) = match version {
+            Version::Number(number) => (builder.with_version(number), format!("has no version {number} (any more)")),
+            Version::At(micros) => {
+                let time = UNIX_EPOCH + Duration::from_micros(micros.try_into().unwrap_or_default());
+                (builder.with_timestamp(time.into()), "has no version of that time (any more)".to_owned())
+            }
+        };
+        let gone = || QueryError::NoVersion { name: self.name.clone(), reason: missing.clone() };
+        let table = builder.load().await.map_err(|_| gone())?;
+        if let Version::At(micros) = version
+            && committed_at(&table).await.is_none_or(|commit| commit > micros)
+        {
+            // The Delta crate takes the oldest version that there is where all are younger.
+            return Err(gone());
+        }
+        Ok(with_provider(table).await.map_err(|source| self.unreadable(source))?.provider)
+    }
+
+    /// Whether anything was written yet, as far as one can tell without reading it.
+    pub fn is_written(&self) -> bool {
+        self.location.to_file_path().map_or(true, |folder| folder.join("_delta_log").exists())
+    }
+
+    /// Whether the table can be read: it is written, or known to be empty.
+    pub fn is_readable(&self) -> bool {
+        self.columns.is_some() || self.is_written()
+    }
+
     async fn refresh(&self, known: Open) -> Result<Open, DeltaTableError> {
         let Open { mut table, provider } = known;
         let before = table.version();
@@ -96,7 +137,7 @@ impl LazyTable {
     }
 
     fn unreadable(&self, source: DeltaTableError) -> QueryError {
-        QueryError::Table { table: self.name.clone(), location: self.location.to_string(), source: Box::new(source) }
+        QueryError::Table { table: self.name.clone(), location: self.location.to_string(), source: Arc::new(source) }
     }
 }
 
@@ -121,6 +162,13 @@ pub(crate) async fn version(
             Err(QueryError::Table { table, location: url.to_string(), source: Box::new(source) })
         }
     }
+}
+
+/// When the table's version was committed, in microseconds since the Unix epoch.
+async fn committed_at(table: &DeltaTable) -> Option<i64> {
+    let entry = Path::from(format!("_delta_log/{:020}.json", table.version()?));
+    let entry = table.log_store().object_store(None).head(&entry).await.ok()?;
+    Some(entry.last_modified.timestamp_micros())
 }
 
 async fn with_provider(table: DeltaTable) -> Result<Open, DeltaTableError> {

@@ -5,39 +5,45 @@ use std::future::Future;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
+use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
+use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DataFusionStatement;
-use futures::TryStreamExt;
 use pinflow_dialect::{parse, session_state};
 use pinflow_pipeline::{Lane, Pipeline};
 use pinflow_table::{TableLocation, TableRoot};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::{Answer, plain_batch, plain_schema};
+use crate::answer::{Answer, plain_schema};
+use crate::answer_stream::AnswerStream;
 use crate::catalog::{CATALOG, Catalog};
 use crate::delta;
 use crate::error::{QueryError, hint};
 use crate::fresh::{FreshRows, Scope};
-use crate::limits::QueryLimits;
+use crate::limits::{Bounded, QueryLimits};
 use crate::raw::RawTopics;
 use crate::read_only;
 use crate::reconcile::{self, Reconciliation};
 use crate::result_table::latest_run_sql;
 use crate::system::SystemTables;
+use crate::time_travel;
 
 /// Answers SQL on the tables of one pipeline. Cheap to share; queries run side by side.
 #[derive(Debug)]
 pub struct QueryEngine {
     pipeline: Arc<Pipeline>,
-    catalog: Arc<Catalog>,
-    limits: QueryLimits,
-    runtime: Arc<RuntimeEnv>,
+    /// All tables as they are committed.
+    pub(crate) catalog: Arc<Catalog>,
+    /// The same, with what is not committed yet.
+    pub(crate) fresh_catalog: Arc<Catalog>,
+    pub(crate) limits: QueryLimits,
+    pub(crate) runtime: Arc<RuntimeEnv>,
     committed: Sessions,
     fresh: Sessions,
 }
@@ -81,14 +87,14 @@ impl QueryEngine {
         let committed = Sessions::new(&catalog, &runtime);
         // Nobody knows of anything fresher yet.
         let fresh = Sessions::new(&catalog, &runtime);
-        Ok(Self { pipeline, catalog, limits, runtime, committed, fresh })
+        Ok(Self { pipeline, fresh_catalog: Arc::clone(&catalog), catalog, limits, runtime, committed, fresh })
     }
 
     /// The same engine, which shows in `stream.*` what `fresh` has beyond the committed tables, unless a question's [`Scope`] says
     /// otherwise.
     pub fn with_fresh(self, fresh: Arc<dyn FreshRows>) -> Self {
-        let catalog = Arc::new(self.catalog.with_fresh(fresh));
-        Self { fresh: Sessions::new(&catalog, &self.runtime), ..self }
+        let fresh_catalog = Arc::new(self.catalog.with_fresh(fresh));
+        Self { fresh: Sessions::new(&fresh_catalog, &self.runtime), fresh_catalog, ..self }
     }
 
     /// The same engine, whose `raw.*` are the archived topics that `topics` knows.
@@ -107,7 +113,31 @@ impl QueryEngine {
         scope: impl Into<Scope>,
         cancellation: &CancellationToken,
     ) -> Result<Answer, QueryError> {
-        self.within_limits(self.answer(sql, scope.into()), cancellation).await
+        self.stream(sql, scope, cancellation).await?.collect().await
+    }
+
+    /// As [`QueryEngine::query`], for whoever passes the rows on while they come. The limits hold for the whole answer; the time counts from
+    /// here.
+    ///
+    /// # Errors
+    /// As [`QueryEngine::query`], as far as planning goes; the rest comes from [`AnswerStream::next`].
+    pub async fn stream(
+        &self,
+        sql: &str,
+        scope: impl Into<Scope>,
+        cancellation: &CancellationToken,
+    ) -> Result<AnswerStream, QueryError> {
+        let started = Instant::now();
+        let scope = scope.into();
+        let begin = async {
+            let plan = self.plan(sql, scope).await?;
+            let frame = self.session(scope).execute_logical_plan(plan).await.map_err(|cause| self.explain(&cause))?;
+            frame.execute_stream().await.map_err(|cause| self.explain(&cause))
+        };
+        let rows = self.within_limits(begin, cancellation).await?;
+        let schema = plain_schema(&rows.schema());
+        let rows = Bounded::new(rows, self.limits.clone(), started, cancellation.clone());
+        Ok(AnswerStream { schema, rows, started })
     }
 
     /// Answers the pipeline's query `name` on the tables of the scope's lane.
@@ -217,18 +247,30 @@ impl QueryEngine {
         }
     }
 
-    async fn plan(&self, sql: &str, scope: Scope) -> Result<LogicalPlan, QueryError> {
-        let limit = self.limits.memory_bytes;
-        let statement = parse(sql).map_err(|cause| QueryError::from_dialect(cause, limit))?;
-        read_only::check(&statement)?;
-        let statement = DataFusionStatement::Statement(Box::new(statement));
-        let state = self.session(scope).state();
-        let references =
-            state.resolve_table_references(&statement).map_err(|cause| QueryError::from_datafusion(&cause, limit))?;
+    /// Refuses tables that there are not; those of the schemas `known` are not looked at.
+    pub(crate) fn check_names(
+        &self,
+        statement: &DataFusionStatement,
+        state: &SessionState,
+        default: Lane,
+        known: &[&str],
+    ) -> Result<(), QueryError> {
+        let references = state.resolve_table_references(statement).map_err(|cause| self.explain(&cause))?;
         // `range(0, 10)` stands where a table does.
         let is_function = |name: &str| state.table_functions().contains_key(name);
-        let mut tables = references.iter().filter(|reference| !is_function(reference.table()));
-        tables.try_for_each(|reference| self.catalog.check(reference, scope.lane))?;
+        let is_known = |reference: &TableReference| reference.schema().is_some_and(|schema| known.contains(&schema));
+        let mut tables = references.iter().filter(|reference| !is_function(reference.table()) && !is_known(reference));
+        tables.try_for_each(|reference| self.catalog.check(reference, default))
+    }
+
+    async fn plan(&self, sql: &str, scope: Scope) -> Result<LogicalPlan, QueryError> {
+        let limit = self.limits.memory_bytes;
+        let mut statement = parse(sql).map_err(|cause| QueryError::from_dialect(cause, limit))?;
+        read_only::check(&statement)?;
+        time_travel::resolve(&mut statement)?;
+        let statement = DataFusionStatement::Statement(Box::new(statement));
+        let state = self.session(scope).state();
+        self.check_names(&statement, &state, scope.lane, &[])?;
         let planned = async {
             let plan = state.statement_to_plan(statement).await?;
             // The statement was checked before; this is the second lock on the door.
@@ -239,28 +281,7 @@ impl QueryEngine {
                 .verify_plan(&plan)?;
             Ok(plan)
         };
-        planned.await.map_err(|cause: DataFusionError| QueryError::from_datafusion(&cause, limit))
-    }
-
-    async fn answer(&self, sql: &str, scope: Scope) -> Result<Answer, QueryError> {
-        let started = Instant::now();
-        let plan = self.plan(sql, scope).await?;
-        let failed = |cause: DataFusionError| QueryError::from_datafusion(&cause, self.limits.memory_bytes);
-        let frame = self.session(scope).execute_logical_plan(plan).await.map_err(failed)?;
-        let mut rows = frame.execute_stream().await.map_err(failed)?;
-        let schema = plain_schema(&rows.schema());
-        let mut batches = Vec::new();
-        let mut count = 0;
-        while let Some(batch) = rows.try_next().await.map_err(failed)? {
-            count += batch.num_rows();
-            if count > self.limits.rows {
-                return Err(QueryError::RowLimit { limit: self.limits.rows });
-            }
-            if batch.num_rows() > 0 {
-                batches.push(plain_batch(&batch, &schema).map_err(|cause| failed(cause.into()))?);
-            }
-        }
-        Ok(Answer { schema, batches, elapsed: started.elapsed() })
+        planned.await.map_err(|cause: DataFusionError| self.explain(&cause))
     }
 
     async fn within_limits<T>(
@@ -294,7 +315,20 @@ fn lane_session(lane: Lane, catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>) -
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, lane.as_str())
         .with_information_schema(true);
+    let config = tuned(config);
     let session = SessionContext::new_with_state(session_state(config).with_runtime_env(Arc::clone(runtime)).build());
     session.register_catalog(CATALOG, Arc::clone(catalog) as Arc<dyn datafusion::catalog::CatalogProvider>);
     session
+}
+
+/// Joins on few processors: one hash table of the smaller side, which all of them probe. To part both sides by the key first, as DataFusion
+/// does with larger tables, costs more than it gains until there are more processors to share the work.
+pub(crate) fn tuned(mut config: SessionConfig) -> SessionConfig {
+    const FEW_PROCESSORS: usize = 4;
+    if config.target_partitions() <= FEW_PROCESSORS {
+        let optimizer = &mut config.options_mut().optimizer;
+        optimizer.hash_join_single_partition_threshold = usize::MAX;
+        optimizer.hash_join_single_partition_threshold_rows = usize::MAX;
+    }
+    config
 }

@@ -1,5 +1,6 @@
 //! Why there is no answer. Each kind tells the caller what to do; none is a bug of the query's author alone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use datafusion::common::SchemaError;
@@ -9,7 +10,7 @@ use pinflow_dialect::DialectError;
 use crate::hint::nearest;
 
 /// Why a query has no answer.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum QueryError {
     /// It does not parse.
@@ -63,6 +64,14 @@ pub enum QueryError {
         name: String,
         /// What makes it.
         hint: String,
+    },
+    /// The table is there, but not that version of it.
+    #[error("table `{name}` {reason}; `tables.kept_commits` says how many versions are kept")]
+    NoVersion {
+        /// The table.
+        name: String,
+        /// What is missing.
+        reason: String,
     },
     /// It parses, but does not fit the tables and functions.
     #[error("the query cannot be planned: {message}")]
@@ -120,7 +129,7 @@ pub enum QueryError {
         /// Where it stands.
         location: String,
         /// What went wrong.
-        source: Box<deltalake::DeltaTableError>,
+        source: Arc<deltalake::DeltaTableError>,
     },
     /// The two lanes of a stream have other columns.
     #[error("the lanes of stream `{stream}` cannot be compared: {reason}")]
@@ -139,6 +148,19 @@ pub enum QueryError {
 }
 
 impl QueryError {
+    /// What is wrong, and apart from it what to do, where the message says that.
+    pub fn with_hint(&self) -> (String, Option<String>) {
+        let message = self.to_string();
+        match self {
+            // Their texts come from elsewhere, and a `;` in them means nothing.
+            Self::Syntax { .. } | Self::Plan { .. } | Self::Execution { .. } | Self::Start { .. } => (message, None),
+            _ => match message.split_once("; ") {
+                Some((what, hint)) => (what.to_owned(), Some(hint.to_owned())),
+                None => (message, None),
+            },
+        }
+    }
+
     /// Tells apart what DataFusion reports; `memory_limit` is the engine's.
     pub(crate) fn from_datafusion(cause: &DataFusionError, memory_limit: usize) -> Self {
         let root = cause.find_root();
@@ -195,18 +217,8 @@ fn first_line(message: &str) -> String {
     message.lines().next().unwrap_or("").to_owned()
 }
 
-/// An error of this crate that travelled through DataFusion, rebuilt: DataFusion keeps it behind a shared reference.
+/// An error of this crate that travelled through DataFusion, which keeps it behind a shared reference.
 fn own_error(cause: &DataFusionError) -> Option<QueryError> {
     let DataFusionError::External(inner) = cause else { return None };
-    Some(match inner.downcast_ref::<QueryError>()? {
-        QueryError::NotYetWritten { name, hint } => {
-            QueryError::NotYetWritten { name: name.clone(), hint: hint.clone() }
-        }
-        QueryError::Table { table, location, source } => QueryError::Table {
-            table: table.clone(),
-            location: location.clone(),
-            source: Box::new(deltalake::DeltaTableError::generic(source.to_string())),
-        },
-        other => QueryError::Execution { message: other.to_string() },
-    })
+    inner.downcast_ref::<QueryError>().cloned()
 }

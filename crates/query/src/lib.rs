@@ -1,15 +1,18 @@
-//! Answers SQL on the tables of a node: `batch.*`, `stream.*`, `dead.*`, `result.*` (Delta tables), `raw.*` (archived events) and
-//! `system.*` (what the node says of itself). Reads only; opens a table when a query names it first; stays within [`QueryLimits`].
+//! Answers SQL on the tables of a node: `batch.*`, `stream.*`, `dead.*`, `result.*`, `latest.*` (Delta tables), `raw.*` (archived events)
+//! and `system.*` (what the node says of itself). Reads only; opens a table when a query names it first; stays within [`QueryLimits`].
 //!
 //! [`QueryEngine::reconcile`] proves that the two lanes of a stream hold the same rows.
 
 mod answer;
+mod answer_stream;
+mod bounded_plan;
 mod catalog;
 mod delta;
 mod engine;
 mod error;
 mod fresh;
 mod hint;
+mod latest;
 mod limits;
 mod raw;
 mod raw_filter;
@@ -21,14 +24,20 @@ mod reconcile_samples;
 mod render;
 mod result_table;
 mod row_digest;
+mod session;
 mod system;
+mod time_travel;
+mod watch;
 
-pub use answer::Answer;
+pub use answer::{Answer, sql_type};
+pub use answer_stream::AnswerStream;
 pub use engine::QueryEngine;
 pub use error::QueryError;
 pub use fresh::{FreshRows, Scope, Tail};
 pub use limits::QueryLimits;
 pub use raw::{RawEvent, RawEvents, RawSelection, RawTopics};
 pub use reconcile::{Difference, Reconciliation, Sample};
-pub use result_table::{RUN_ID, RUN_TIME};
+pub use render::{csv_header, csv_rows, json_arrays, json_rows};
+pub use result_table::{RUN_ID, RUN_TIME, result_application};
 pub use system::SystemTables;
+pub use watch::QueryWatch;

@@ -5,8 +5,8 @@
 
 use std::fmt::Write;
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use pinflow_dialect::cast_array;
 use serde_json::{Map, Number, Value};
@@ -14,58 +14,67 @@ use serde_json::{Map, Number, Value};
 use crate::answer::Answer;
 
 impl Answer {
-    /// The rows as JSON objects, the members in the order of the columns. Of two columns with one name the last is kept.
+    /// As [`json_rows`], of all rows.
     pub fn to_json_rows(&self) -> Vec<Value> {
-        let names: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut rows = Vec::with_capacity(self.row_count());
-        for batch in &self.batches {
-            let mut objects = vec![Map::with_capacity(names.len()); batch.num_rows()];
-            for (name, column) in names.iter().zip(batch.columns()) {
-                for (object, value) in objects.iter_mut().zip(json_values(column)) {
-                    object.insert((*name).to_owned(), value);
-                }
-            }
-            rows.extend(objects.into_iter().map(Value::Object));
-        }
-        rows
+        self.batches.iter().flat_map(json_rows).collect()
     }
 
-    /// The rows as JSON arrays, a value for each column, whatever the columns are called.
+    /// As [`json_arrays`], of all rows.
     pub fn to_json_arrays(&self) -> Vec<Vec<Value>> {
-        let mut rows = Vec::with_capacity(self.row_count());
-        for batch in &self.batches {
-            let mut columns: Vec<_> = batch.columns().iter().map(|column| json_values(column)).collect();
-            rows.extend(
-                (0..batch.num_rows())
-                    .map(|_| columns.iter_mut().map(|column| column.next().unwrap_or_default()).collect()),
-            );
-        }
-        rows
+        self.batches.iter().flat_map(json_arrays).collect()
     }
 
-    /// A header and the rows, by RFC 4180 with `\n`. A null is an empty field, an empty text is `""`; an array is JSON.
+    /// As [`csv_header`] and [`csv_rows`], of all rows.
     pub fn to_csv(&self) -> String {
-        let mut csv = String::new();
-        for (i, field) in self.schema.fields().iter().enumerate() {
-            push_field(&mut csv, i, field.name());
+        let rows = self.batches.iter().map(csv_rows);
+        std::iter::once(csv_header(&self.schema)).chain(rows).collect()
+    }
+}
+
+/// The rows of an answer as JSON objects, the members in the order of the columns. Of two columns with one name the last is kept.
+pub fn json_rows(batch: &RecordBatch) -> Vec<Value> {
+    let mut objects = vec![Map::with_capacity(batch.num_columns()); batch.num_rows()];
+    for (field, column) in batch.schema_ref().fields().iter().zip(batch.columns()) {
+        for (object, value) in objects.iter_mut().zip(json_values(column)) {
+            object.insert(field.name().clone(), value);
+        }
+    }
+    objects.into_iter().map(Value::Object).collect()
+}
+
+/// The rows of an answer as JSON arrays, a value for each column, whatever the columns are called.
+pub fn json_arrays(batch: &RecordBatch) -> Vec<Vec<Value>> {
+    let mut columns: Vec<_> = batch.columns().iter().map(|column| json_values(column)).collect();
+    let row = |_| columns.iter_mut().map(|column| column.next().unwrap_or_default()).collect();
+    (0..batch.num_rows()).map(row).collect()
+}
+
+/// The names of an answer's columns as a line of CSV (RFC 4180, with `\n`).
+pub fn csv_header(schema: &Schema) -> String {
+    let mut csv = String::new();
+    for (i, field) in schema.fields().iter().enumerate() {
+        push_field(&mut csv, i, field.name());
+    }
+    csv.push('\n');
+    csv
+}
+
+/// The rows of an answer as lines of CSV. A null is an empty field, an empty text is `""`; an array is JSON.
+pub fn csv_rows(batch: &RecordBatch) -> String {
+    let mut csv = String::new();
+    let columns: Vec<Vec<Value>> = batch.columns().iter().map(|column| json_values(column).collect()).collect();
+    for row in 0..batch.num_rows() {
+        for (i, column) in columns.iter().enumerate() {
+            match &column[row] {
+                Value::Null if i > 0 => csv.push(','),
+                Value::Null => {}
+                Value::String(text) => push_field(&mut csv, i, text),
+                other => push_field(&mut csv, i, &other.to_string()),
+            }
         }
         csv.push('\n');
-        for batch in &self.batches {
-            let columns: Vec<Vec<Value>> = batch.columns().iter().map(|column| json_values(column).collect()).collect();
-            for row in 0..batch.num_rows() {
-                for (i, column) in columns.iter().enumerate() {
-                    match &column[row] {
-                        Value::Null if i > 0 => csv.push(','),
-                        Value::Null => {}
-                        Value::String(text) => push_field(&mut csv, i, text),
-                        other => push_field(&mut csv, i, &other.to_string()),
-                    }
-                }
-                csv.push('\n');
-            }
-        }
-        csv
     }
+    csv
 }
 
 fn push_field(csv: &mut String, index: usize, text: &str) {

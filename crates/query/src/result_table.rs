@@ -52,13 +52,16 @@ impl Answer {
     }
 }
 
+/// The application under which a query's table says which run is its newest (Delta's `txn` action): the run's time, in milliseconds
+/// since the Unix epoch, as in the column [`RUN_TIME`] of the run's rows.
+pub fn result_application(pipeline: &str, query: &str) -> String {
+    format!("pinflow/{pipeline}/result/{query}")
+}
+
 /// The SQL that reads the newest run of a query's table; with the query's own order where `ordered`.
 pub(crate) fn latest_run_sql(query: &Query, ordered: bool) -> String {
-    let table = format!("result.`{}`", query.name.replace('`', "``"));
-    let rows = format!(
-        "SELECT * EXCEPT ({RUN_ID}, {RUN_TIME}) FROM {table} \
-         WHERE {RUN_ID} = (SELECT {RUN_ID} FROM {table} ORDER BY {RUN_TIME} DESC, {RUN_ID} DESC LIMIT 1)"
-    );
+    let table = format!("latest.`{}`", query.name.replace('`', "``"));
+    let rows = format!("SELECT * EXCEPT ({RUN_ID}, {RUN_TIME}) FROM {table}");
     match order_by(query).filter(|_| ordered) {
         Some(order) => format!("SELECT * FROM ({rows}) AS latest {order}"),
         None => rows,

@@ -89,7 +89,8 @@ impl Tls {
         Ok(true)
     }
 
-    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+    /// What takes new connections, with the certificate that counts now.
+    pub fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(self.0.config.load_full())
     }
 }

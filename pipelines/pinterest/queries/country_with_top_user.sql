@@ -12,5 +12,5 @@ top AS (
   FROM posts
 )
 SELECT country, poster_name, follower_count
-FROM posts JOIN top USING (follower_count)
+FROM top JOIN posts USING (follower_count)
 ORDER BY country, poster_name NULLS LAST

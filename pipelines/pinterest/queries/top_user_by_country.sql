@@ -12,5 +12,5 @@ top AS (
   GROUP BY country
 )
 SELECT country, poster_name, follower_count
-FROM posts JOIN top USING (country, follower_count)
+FROM top JOIN posts USING (country, follower_count)
 ORDER BY country, poster_name NULLS LAST

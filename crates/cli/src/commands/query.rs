@@ -17,7 +17,8 @@ use crate::session::Session;
 /// Answer one of the pipeline's queries, or any SQL
 ///
 /// Tables without a schema are streams on the chosen lane (`SELECT count(*) FROM pin`); all others are named with theirs:
-/// batch.*, stream.*, dead.*, result.*, system.*.
+/// batch.*, stream.*, dead.*, result.* (all runs), latest.* (the newest run), system.*. `batch.pin VERSION AS OF 12` and
+/// `batch.pin TIMESTAMP AS OF '2026-11-22 06:00:00'` read a table as it was.
 #[derive(Debug, Args)]
 pub struct Query {
     /// The name of a query, or SQL; `-` reads SQL from stdin
@@ -66,7 +67,7 @@ impl Query {
         reach.close().await?;
         let Some(answer) = answer else { return Ok(Status::Interrupted) };
         let answer = answer?;
-        let (truncated, elapsed) = (answer.truncated, answer.elapsed_ms);
+        let elapsed = answer.elapsed_ms;
         let rows = answer.into_rows();
         let width = session.terminal.width();
         if self.chart {
@@ -78,9 +79,7 @@ impl Query {
         } else {
             session.terminal.print(rows.text(self.format, width))?;
         }
-        if truncated {
-            session.terminal.note(format!("only the first {} rows are shown; narrow the query", rows.rows.len()));
-        } else if self.format == Format::Table {
+        if self.format == Format::Table {
             session.terminal.note(format!("{} in {elapsed} ms", counted(rows.rows.len() as u64, "row")));
         }
         Ok(Status::Success)

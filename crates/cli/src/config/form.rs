@@ -257,6 +257,22 @@ pub mod address {
     }
 }
 
+/// An address and a port, or `none`.
+pub mod optional_socket {
+    use std::net::SocketAddr;
+
+    pub fn read(text: &str) -> Result<Option<SocketAddr>, String> {
+        if text == "none" {
+            return Ok(None);
+        }
+        text.parse().map(Some).map_err(|_| format!("`{text}` is no address and port, as in `127.0.0.1:5432`"))
+    }
+
+    pub fn show(value: &Option<SocketAddr>) -> String {
+        value.map_or("none".to_owned(), |address| address.to_string())
+    }
+}
+
 /// An address for HTTP, or `none`.
 pub mod optional_url {
     use url::Url;

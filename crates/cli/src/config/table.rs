@@ -170,6 +170,7 @@ settings! {
     "query.rows" count node.query.rows => "The most rows that an answer may have";
     "query.fresh_records" count node.fresh.records => "Records of a stream that are not committed yet and that one question may clean";
     "query.fresh_bytes" size node.fresh.bytes => "Bytes of such records";
+    "serving.postgres" optional_socket node.serving.postgres => "The address where PostgreSQL's clients read the tables, as in `127.0.0.1:5432` (docs/serving.md); `none` has no such port";
     "source.url" ["--source"] optional_text source.url, secret => "The database that the emulator draws from; `none` is `source.db` in the data folder";
     "source.credentials" ["--credentials"] optional_path source.credentials => "A credentials file (`HOST`, `USER`, `PASSWORD`, `DATABASE`, `PORT`) in place of `source.url`";
     "logging.level" ["--verbose"] text logging.level => "What is logged: `error`, `warn`, `info`, `debug`, `trace`, or directives as in `pinflow_lane=debug`";

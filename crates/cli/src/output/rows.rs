@@ -22,6 +22,8 @@ pub enum Format {
 pub struct Rows {
     /// The names of the columns.
     pub columns: Vec<String>,
+    /// The types of the columns, in SQL; a table for people shows them where they are known.
+    pub types: Vec<String>,
     /// The rows, a value for each column.
     pub rows: Vec<Vec<Value>>,
 }
@@ -29,12 +31,16 @@ pub struct Rows {
 impl Rows {
     /// No rows yet.
     pub fn new(columns: &[&str]) -> Self {
-        Self { columns: columns.iter().map(|column| (*column).to_owned()).collect(), rows: Vec::new() }
+        Self { columns: columns.iter().map(|column| (*column).to_owned()).collect(), ..Self::default() }
     }
 
     /// The same rows, `limit` at most.
     pub fn first(&self, limit: usize) -> Self {
-        Self { columns: self.columns.clone(), rows: self.rows.iter().take(limit).cloned().collect() }
+        Self {
+            rows: self.rows.iter().take(limit).cloned().collect(),
+            columns: self.columns.clone(),
+            types: self.types.clone(),
+        }
     }
 
     /// The rows as text; a table is fitted to `width` columns where that is given.

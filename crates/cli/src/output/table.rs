@@ -24,7 +24,8 @@ pub fn table(rows: &Rows, width: Option<u16>) -> String {
             .map(|(text, alignment)| Cell::new_owned(text).set_alignment(*alignment))
             .collect()
     };
-    table.set_header(aligned(rows.columns.iter().map(|column| visible(column)).collect()));
+    let types = rows.types.iter().map(|unit| format!("\n{}", visible(unit))).chain(std::iter::repeat(String::new()));
+    table.set_header(aligned(rows.columns.iter().zip(types).map(|(name, unit)| visible(name) + &unit).collect()));
     for row in &rows.rows {
         table.add_row(aligned(row.iter().map(cell).collect()));
     }
@@ -70,6 +71,22 @@ mod tests {
 └───────┴──────┘
 ";
         assert_eq!(table(&sample(), None), expected);
+    }
+
+    #[test]
+    fn types_stand_below_the_names() {
+        let mut rows = Rows::new(&["joined", "n"]);
+        rows.types = vec!["timestamp, UTC".to_owned(), "bigint".to_owned()];
+        rows.rows = vec![vec![json!("2016-01-01 00:00:00"), json!(7)]];
+        let expected = "\
+┌─────────────────────┬────────┐
+│ joined              ┆      n │
+│ timestamp, UTC      ┆ bigint │
+╞═════════════════════╪════════╡
+│ 2016-01-01 00:00:00 ┆      7 │
+└─────────────────────┴────────┘
+";
+        assert_eq!(table(&rows, None), expected);
     }
 
     #[test]

@@ -25,8 +25,6 @@ use crate::session::Session;
 use folder::as_sent;
 use model::{Answer, BalanceRow, DeadLetter, Health, Overview, QueryResult, Reconciliation, Run};
 
-/// The most rows that a node gives at once.
-pub const MOST_ROWS: usize = 100_000;
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 /// What is asked.
@@ -118,12 +116,12 @@ impl Reach {
         }
     }
 
-    /// Answers SQL; names without a schema are tables of `lane`. `committed` leaves out what is not in the stream tables yet.
+    /// Answers SQL, within the node's limits; names without a schema are tables of `lane`. `committed` leaves out what is not in the stream tables yet.
     pub async fn query(&self, sql: &str, lane: Lane, committed: bool) -> anyhow::Result<QueryResult> {
         match self {
             Self::Remote(remote) => {
-                let body = json!({ "sql": sql, "lane": lane.as_str(), "committed": committed, "limit": MOST_ROWS });
-                Ok(remote.post(&["query"], &body).await?)
+                let body = json!({ "sql": sql, "lane": lane.as_str(), "committed": committed, "format": "rows" });
+                remote.rows(&["sql"], &body).await
             }
             Self::Folder(folder) => {
                 let lane = match lane {
@@ -131,7 +129,7 @@ impl Reach {
                     Lane::Stream => LaneView::Stream,
                 };
                 let scope = ScopeView { lane, committed };
-                as_sent(&folder.view().query(sql, scope, MOST_ROWS).await.map_err(ReachError::from)?)
+                as_sent(&folder.view().query(sql, scope, usize::MAX).await.map_err(ReachError::from)?)
             }
         }
     }

@@ -83,7 +83,7 @@ pub struct Answer {
 impl Answer {
     /// Its rows.
     pub fn into_rows(self) -> Rows {
-        Rows { columns: names(self.columns), rows: self.rows }
+        rows(self.columns, self.rows)
     }
 }
 
@@ -92,14 +92,13 @@ impl Answer {
 pub struct QueryResult {
     pub columns: Vec<Column>,
     pub rows: Vec<Vec<Value>>,
-    pub truncated: bool,
     pub elapsed_ms: u64,
 }
 
 impl QueryResult {
     /// Its rows.
     pub fn into_rows(self) -> Rows {
-        Rows { columns: names(self.columns), rows: self.rows }
+        rows(self.columns, self.rows)
     }
 }
 
@@ -138,6 +137,12 @@ pub struct ReconcileSample {
     pub columns: Vec<String>,
 }
 
-fn names(columns: Vec<Column>) -> Vec<String> {
-    columns.into_iter().map(|column| column.name).collect()
+fn rows(columns: Vec<Column>, rows: Vec<Vec<Value>>) -> Rows {
+    let (columns, types) = columns.into_iter().map(|column| (column.name, unit(column.kind))).unzip();
+    Rows { columns, types, rows }
+}
+
+/// Times are shown without their zone.
+fn unit(kind: String) -> String {
+    if kind == "timestamp" { "timestamp, UTC".to_owned() } else { kind }
 }

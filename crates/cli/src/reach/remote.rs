@@ -1,6 +1,7 @@
 //! A running node, over its HTTP API.
 
-use std::time::Duration;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures::{Stream, StreamExt};
@@ -12,6 +13,7 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 use super::ReachError;
+use super::model::QueryResult;
 use crate::config::ClientSettings;
 
 /// How long a connection may take to come about.
@@ -121,6 +123,32 @@ impl Remote {
         self.accepted(self.client.delete(self.at_lane(path, lane))).await.map(drop)
     }
 
+    /// The rows that the node streams in answer to a question.
+    ///
+    /// # Errors
+    /// [`ReachError`]; where the answer breaks off, which is how a node ends one that came to a limit.
+    pub async fn rows(&self, path: &[&str], body: &serde_json::Value) -> anyhow::Result<QueryResult> {
+        let began = Instant::now();
+        let response = self.accepted(self.client.post(self.at(path)).json(body)).await?;
+        let mut lines = std::pin::pin!(lines(response));
+        let columns = match lines.next().await {
+            Some(line) => serde_json::from_slice(&line?).context("the node sent what are no columns")?,
+            None => anyhow::bail!("the node sent no columns"),
+        };
+        let mut rows = Vec::new();
+        while let Some(line) = lines.next().await {
+            let line = line.with_context(|| {
+                format!(
+                    "the node broke the answer off after {} rows, as at its limits (`query.rows`, `query.time`)",
+                    rows.len()
+                )
+            })?;
+            rows.push(serde_json::from_slice(&line).context("the node sent what is no row")?);
+        }
+        let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(QueryResult { columns, rows, elapsed_ms })
+    }
+
     /// The records of a topic, an object a line.
     ///
     /// # Errors
@@ -134,19 +162,8 @@ impl Remote {
         let mut url = self.at(&["tail", topic]);
         url.query_pairs_mut().append_pair("from", from).append_pair("follow", if follow { "true" } else { "false" });
         let response = self.accepted(self.client.get(url)).await?;
-        let state = (response.bytes_stream(), Vec::new());
-        Ok(futures::stream::unfold(state, |(mut bytes, mut kept): (_, Vec<u8>)| async move {
-            loop {
-                if let Some(end) = kept.iter().position(|byte| *byte == b'\n') {
-                    let line: Vec<u8> = kept.drain(..=end).collect();
-                    let record = serde_json::from_slice(&line).context("the node sent what is no record");
-                    return Some((record, (bytes, kept)));
-                }
-                match bytes.next().await? {
-                    Ok(more) => kept.extend_from_slice(&more),
-                    Err(error) => return Some((Err(error).context("the node broke off"), (bytes, Vec::new()))),
-                }
-            }
+        Ok(lines(response).map(|line| {
+            serde_json::from_slice(&line.context("the node broke off")?).context("the node sent what is no record")
         }))
     }
 
@@ -201,4 +218,27 @@ impl Remote {
         }
         ReachError::Unreachable { url: self.url.to_string(), reason: cause.to_string() }
     }
+}
+
+/// The lines of a body, without their ends.
+fn lines(response: Response) -> impl Stream<Item = reqwest::Result<Vec<u8>>> {
+    let state = (response.bytes_stream(), Vec::new(), VecDeque::new());
+    futures::stream::unfold(state, |(mut bytes, mut begun, mut whole): (_, Vec<u8>, VecDeque<Vec<u8>>)| async move {
+        loop {
+            if let Some(line) = whole.pop_front() {
+                return Some((Ok(line), (bytes, begun, whole)));
+            }
+            match bytes.next().await? {
+                Ok(more) => {
+                    for part in more.split_inclusive(|byte| *byte == b'\n') {
+                        begun.extend_from_slice(part);
+                        if begun.pop_if(|byte| *byte == b'\n').is_some() {
+                            whole.push_back(std::mem::take(&mut begun));
+                        }
+                    }
+                }
+                Err(error) => return Some((Err(error), (bytes, Vec::new(), VecDeque::new()))),
+            }
+        }
+    })
 }

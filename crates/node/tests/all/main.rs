@@ -12,4 +12,5 @@ mod observation;
 mod other_pipeline;
 mod replay;
 mod restart;
+mod serving;
 mod support;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, TimeUnit};
 use pinflow_event::Timestamp;
 use pinflow_pipeline::Lane;
-use pinflow_query::QueryError;
+use pinflow_query::{QueryError, QueryLimits};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
@@ -79,22 +79,52 @@ async fn the_latest_result_is_the_newest_runs_in_the_querys_order() {
     let shop = Shop::open();
     let none = CancellationToken::new();
     let mut expected = String::new();
-    for (run, places) in [("r1", vec!["Oslo"]), ("r2", vec!["Bonn", "Oslo", "Rome", "Rome"])] {
+    for (run, times, places) in
+        [("r1", (0, 1_000), vec!["Oslo"]), ("r2", (1_000, 2_000), vec!["Bonn", "Oslo", "Rome", "Rome"])]
+    {
         let rows: Vec<_> = places.iter().map(|place| (None, Some(*place), None)).collect();
         shop.append_orders(Lane::Batch, &rows).await;
-        let answer = shop.engine.ask("by_place", Lane::Batch, &none).await.unwrap();
-        expected = answer.to_csv();
-        let rows = answer.to_result_rows(run, Timestamp::from_millis(1_000 * i64::from(run == "r2"))).unwrap();
-        assert_eq!(rows[0].schema(), answer.result_schema());
-        shop.append("result", "by_place", rows).await;
+        expected = shop.store_answer("by_place", run, times).await.to_csv();
     }
     let latest = shop.engine.latest_result("by_place", &none).await.unwrap();
     assert_eq!(latest.to_csv(), expected);
     assert_eq!(expected, "place,orders\nOslo,2\nRome,2\nBonn,1\n");
     let runs = shop.rows("SELECT run_id, run_time, count(*) FROM result.by_place GROUP BY ALL ORDER BY run_id").await;
-    assert_eq!(runs, "r1,1970-01-01 00:00:00,1\nr2,1970-01-01 00:00:01,3\n");
+    assert_eq!(runs, "r1,1970-01-01 00:00:01,1\nr2,1970-01-01 00:00:02,3\n");
     let error = shop.engine.latest_result("never_run", &none).await.unwrap_err();
     assert!(matches!(error, QueryError::NotYetWritten { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_without_rows_is_the_latest_one_too() {
+    let shop = Shop::open();
+    shop.append_orders(Lane::Batch, &[(None, Some("Oslo"), None)]).await;
+    shop.store_answer("by_place", "r1", (0, 1_000)).await;
+    assert_eq!(shop.rows("SELECT place, orders, run_id FROM latest.by_place").await, "Oslo,1,r1\n");
+    // As if the rows had gone from the table.
+    std::fs::remove_dir_all(shop.folder.path().join("batch")).unwrap();
+    shop.store_answer("by_place", "r2", (1_000, 2_000)).await;
+    assert_eq!(shop.rows("SELECT * FROM latest.by_place").await, "");
+    assert_eq!(shop.rows("SELECT run_id FROM result.by_place").await, "r1\n", "the runs before are there still");
+    let latest = shop.engine.latest_result("by_place", &CancellationToken::new()).await.unwrap();
+    assert_eq!(latest.to_csv(), "place,orders\n");
+}
+
+#[tokio::test]
+async fn an_answer_comes_in_while_it_is_found() {
+    let shop = Shop::with_limits(QueryLimits { rows: 100_000, ..QueryLimits::default() });
+    let none = CancellationToken::new();
+    let mut rows = shop.engine.stream("SELECT value FROM range(0, 1000000)", Lane::Batch, &none).await.unwrap();
+    assert_eq!(rows.schema().field(0).name(), "value");
+    let mut count = 0;
+    let error = loop {
+        match rows.next().await {
+            Ok(batch) => count += batch.expect("the limit comes first").num_rows(),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, QueryError::RowLimit { limit: 100_000 }), "{error}");
+    assert!((1..=100_000).contains(&count), "{count}");
 }
 
 #[tokio::test]

@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use pinflow_event::Timestamp;
 use pinflow_pipeline::{Lane, LaneSpec, Pipeline, Query, Stream, TextFile};
-use pinflow_query::{Answer, QueryEngine, QueryError, QueryLimits, SystemTables};
-use pinflow_table::{Commit, Table, TableRoot, Upkeep};
+use pinflow_query::{Answer, QueryEngine, QueryError, QueryLimits, SystemTables, result_application};
+use pinflow_table::{Commit, Progress, Table, TableRoot, Upkeep};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -71,14 +73,15 @@ pub fn orders(rows: &[Order<'_>]) -> RecordBatch {
 #[derive(Debug)]
 pub struct Balance;
 
+#[async_trait]
 impl SystemTables for Balance {
     fn names(&self) -> Vec<String> {
         vec!["balance".to_owned()]
     }
 
-    fn table(&self, name: &str) -> Option<RecordBatch> {
+    async fn table(&self, _: &str) -> Result<RecordBatch, String> {
         let accepted: ArrayRef = Arc::new(Int64Array::from(vec![7]));
-        (name == "balance").then(|| RecordBatch::try_from_iter([("accepted", accepted)]).unwrap())
+        Ok(RecordBatch::try_from_iter([("accepted", accepted)]).unwrap())
     }
 }
 
@@ -107,9 +110,24 @@ impl Shop {
 
     /// Appends rows to the table `folder` of `schema`.
     pub async fn append(&self, schema: &str, folder: &str, rows: Vec<RecordBatch>) {
+        let columns = rows[0].schema();
+        self.commit(schema, folder, &columns, Commit { rows, ..Commit::default() }).await;
+    }
+
+    async fn commit(&self, schema: &str, folder: &str, columns: &SchemaRef, commit: Commit) {
         let location = TableRoot::local(self.folder.path(), Upkeep::default()).unwrap().table(schema, folder).unwrap();
-        let mut table = Table::open(&location, &rows[0].schema()).await.unwrap();
-        table.commit(&Commit { rows, ..Commit::default() }).await.unwrap();
+        let mut table = Table::open(&location, columns).await.unwrap();
+        table.commit(&commit).await.unwrap();
+    }
+
+    /// Stores the answer that `query` has now as the one of a run at `millis`, whose run before was at `from`.
+    pub async fn store_answer(&self, query: &str, run: &str, (from, millis): (i64, i64)) -> Answer {
+        let answer = self.engine.ask(query, Lane::Batch, &CancellationToken::new()).await.unwrap();
+        let rows = answer.to_result_rows(run, Timestamp::from_millis(millis)).unwrap();
+        let application = result_application("shop", query);
+        let progress = vec![Progress { application, from, to: millis }];
+        self.commit("result", query, &answer.result_schema(), Commit { rows, progress, ..Commit::default() }).await;
+        answer
     }
 
     pub async fn append_orders(&self, lane: Lane, rows: &[Order<'_>]) {

@@ -84,10 +84,15 @@ async fn a_damaged_table_is_an_error_with_its_place() {
 #[tokio::test]
 async fn tables_and_columns_can_be_listed() {
     let shop = Shop::open();
+    shop.store_answer("by_place", "r1", (0, 1_000)).await;
     let tables = shop.rows("SHOW TABLES").await;
-    for table in ["batch,order", "stream,note", "dead,note", "result,by_place", "system,balance"] {
+    for table in ["batch,order", "dead,note", "result,by_place", "latest,by_place", "system,balance"] {
         assert!(tables.contains(table), "{table} in\n{tables}");
     }
+    for unwritten in ["stream,note", "never_run"] {
+        assert!(!tables.contains(unwritten), "{unwritten} cannot be read, but is in\n{tables}");
+    }
+    assert!(shop.rows("SHOW COLUMNS FROM result.by_place").await.contains("run_time"));
     assert!(shop.rows("DESCRIBE `order`").await.contains("price,Float64,YES"));
     assert!(shop.rows("EXPLAIN SELECT id FROM `order`").await.contains("logical_plan"));
 }

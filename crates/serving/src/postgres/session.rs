@@ -1,0 +1,73 @@
+//! Sessions of PostgreSQL's dialect on the engine's tables.
+
+use std::sync::Arc;
+
+use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
+use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProviderList};
+use datafusion::common::config::Dialect;
+use datafusion::error::DataFusionError;
+use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
+use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
+use datafusion_postgres::datafusion_pg_catalog::setup_pg_catalog;
+use pinflow_query::{QueryEngine, QueryWatch};
+
+use super::catalog::PostgresCatalog;
+
+/// The schema of PostgreSQL's own tables.
+pub(super) const PG_CATALOG: &str = "pg_catalog";
+
+/// What every connection's session is made of.
+pub(super) struct SessionTemplate {
+    engine: Arc<QueryEngine>,
+    state: SessionState,
+}
+
+impl SessionTemplate {
+    /// Schemas that are PostgreSQL's.
+    pub const OWN_SCHEMAS: &[&str] = &[PG_CATALOG, INFORMATION_SCHEMA];
+
+    /// A template on the tables of `engine`.
+    ///
+    /// # Errors
+    /// Where the tables of `pg_catalog` cannot be made.
+    pub fn new(engine: Arc<QueryEngine>) -> Result<Self, DataFusionError> {
+        let mut config = SessionConfig::new()
+            .with_create_default_catalog_and_schema(false)
+            .with_default_catalog_and_schema(QueryEngine::CATALOG, QueryEngine::DEFAULT_SCHEMA);
+        config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
+        config.options_mut().execution.time_zone = Some("UTC".to_owned());
+        let builder = SessionStateBuilder::new().with_config(config).with_default_features();
+        let session = SessionContext::new_with_state(engine.bound(builder).build());
+        let catalog = Arc::new(PostgresCatalog::new(engine.tables(false), engine.tables(true)));
+        session.register_catalog(QueryEngine::CATALOG, Arc::clone(&catalog) as Arc<dyn CatalogProvider>);
+        setup_pg_catalog(&session, QueryEngine::CATALOG, EmptyContextProvider).map_err(|cause| *cause)?;
+
+        // Lists of tables and columns look at the committed tables: what is on its way to them changes none.
+        let listed: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
+        listed.register_catalog(QueryEngine::CATALOG.to_owned(), engine.tables(false));
+        let static_tables = Arc::new(PgCatalogStaticTables::try_new()?);
+        let pg_catalog = PgCatalogSchemaProvider::try_new(Arc::clone(&listed), static_tables, EmptyContextProvider)?;
+        catalog.register_schema(PG_CATALOG, Arc::new(pg_catalog))?;
+        catalog.register_schema(INFORMATION_SCHEMA, Arc::new(InformationSchemaProvider::new(listed)))?;
+        Ok(Self { engine, state: session.state() })
+    }
+
+    /// A session whose queries `watch` watches.
+    pub fn session(&self, watch: &QueryWatch) -> SessionContext {
+        let mut state = self.state.clone();
+        state.config_mut().set_extension(Arc::new(watch.clone()));
+        SessionContext::new_with_state(state)
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &Arc<QueryEngine> {
+        &self.engine
+    }
+
+    /// What names mean in the sessions.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+}
