@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, StreamExt, TryFutureExt, TryStreamExt, stream};
 use pinflow_archive::{ArchiveError, ArchiveObject, ArchiveReader};
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 use pinflow_query::{RawEvent, RawEvents, RawSelection, RawTopics};

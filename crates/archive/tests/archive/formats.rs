@@ -19,7 +19,7 @@ use pinflow_event::Offset;
 
 use crate::support::{
     Fate, FaultyStore, Value, at, clock, contents, json, log_of, names, numbered, paths, read_from, store_of,
-    timed_log_of, writer,
+    stubborn_writer, timed_log_of, writer,
 };
 
 /// All kinds of values, such that partitioners have something to tell apart.
