@@ -24,7 +24,9 @@ ENDLESS = "/api/events"
 def test_no_request_breaks_a_node(node, tmp_path, mode):
     command = [str(SCHEMATHESIS), "run", f"{node.url}/openapi.json", "--url", node.url, "--mode", mode]
     command += ["--checks", CHECKS, "--seed", SEED, "--max-examples", EXAMPLES, "--request-timeout", PATIENCE, "--exclude-path", ENDLESS]
-    command += ["--phases", "examples,coverage,fuzzing", "--generation-database", "none", "--workers", "2", "--no-color"]
+    command += ["--phases", "examples,coverage,fuzzing", "--generation-database", "none", "--no-color"]
+    # With several threads CPython 3.11 now and then fails within `ast.parse`, which hypothesis calls.
+    command += ["--workers", "1"]
     # That few random values fit a pattern is no fault of the node.
     command += ["--suppress-health-check", "all"]
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": str(Path(__file__).parent), "SCHEMATHESIS_HOOKS": "fuzz_hooks"}
