@@ -213,7 +213,7 @@ impl Node {
 
     /// Replays of its lanes.
     pub fn replays(&self) -> Replays {
-        Replays::new(&self.stages, &self.signals.closing)
+        Replays::new(&self.stages, &self.signals.closing, &self.running)
     }
 
     /// The pipeline.

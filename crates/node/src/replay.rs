@@ -8,6 +8,7 @@ use pinflow_lane::{Replay, ReplaySource, SharedStatus, TableVersions};
 use pinflow_pipeline::Lane;
 use pinflow_query::QueryError;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::error::NodeError;
 use crate::replay_view::{ReplayDifference, ReplayRequest, ReplayState, ReplayView};
@@ -19,6 +20,8 @@ pub struct Replays {
     stages: Arc<Stages>,
     /// Cancelled once the node stops.
     closing: CancellationToken,
+    /// What the node waits for before it has stopped.
+    tasks: TaskTracker,
 }
 
 /// A replay under way, or done.
@@ -32,11 +35,11 @@ pub(crate) struct Running {
 }
 
 /// All replays, by lane and stream.
-pub(crate) type RunningReplays = Mutex<BTreeMap<(Lane, String), Arc<Running>>>;
+pub(crate) type RunningReplays = Arc<Mutex<BTreeMap<(Lane, String), Arc<Running>>>>;
 
 impl Replays {
-    pub(crate) fn new(stages: &Arc<Stages>, closing: &CancellationToken) -> Self {
-        Self { stages: Arc::clone(stages), closing: closing.clone() }
+    pub(crate) fn new(stages: &Arc<Stages>, closing: &CancellationToken, tasks: &TaskTracker) -> Self {
+        Self { stages: Arc::clone(stages), closing: closing.clone(), tasks: tasks.clone() }
     }
 
     /// Begins to build the table of a lane anew, and returns at once. What an earlier replay of the lane built is given up.
@@ -59,7 +62,7 @@ impl Replays {
         let earlier = replays.insert(key, Arc::clone(&running));
         let view = running.view();
         let (stages, stream) = (Arc::clone(&self.stages), stream.to_owned());
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             if let Some(earlier) = earlier {
                 // Both build in the same place.
                 earlier.replay.lock().await.take();
@@ -93,7 +96,7 @@ impl Replays {
             view.state = ReplayState::Swapping;
         }
         let (stages, stream, view) = (Arc::clone(&self.stages), stream.to_owned(), running.view());
-        tokio::spawn(async move {
+        self.tasks.spawn(async move {
             let stop = running.stop.clone();
             let swapped = stop.run_until_cancelled(swap(&stages, &stream, lane, &running)).await;
             running.end(swapped, ReplayState::Swapped);
@@ -156,8 +159,8 @@ impl Running {
 }
 
 /// Lets go of a replay, of which something else takes the place.
-pub(crate) fn forget(stages: &Stages, lane: Lane, stream: &str) {
-    lock(&stages.replays).remove(&(lane, stream.to_owned()));
+pub(crate) fn forget(replays: &RunningReplays, lane: Lane, stream: &str) {
+    lock(replays).remove(&(lane, stream.to_owned()));
 }
 
 async fn build(stages: &Stages, stream: &str, request: ReplayRequest, running: &Running) -> Result<(), NodeError> {

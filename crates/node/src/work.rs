@@ -46,19 +46,19 @@ impl TaskRunner for Worker {
 }
 
 /// Archives what is acknowledged by now, then takes what is archived to the table: what is new of it, or with `full` all of it anew.
-async fn clean(stages: &Arc<Stages>, stream: &str, full: bool) -> Result<TaskOutcome, NodeError> {
+async fn clean(stages: &Stages, stream: &str, full: bool) -> Result<TaskOutcome, NodeError> {
     let ends = stages.ends(&stages.stream(stream)?.batch.topic).await?;
     stages.archive.flush_through(&ends).await?;
     let lane = Arc::clone(&stages.batch_lanes[stream]);
-    let (all, name) = (Arc::clone(stages), stream.to_owned());
+    let (replays, log, name) = (Arc::clone(&stages.replays), Arc::clone(&stages.log), stream.to_owned());
     // In a task of its own: a commit that was begun is finished even if the run is cancelled.
     let work = tokio::spawn(async move {
         let mut lane = lane.lock().await;
         if !full {
             return lane.run().await;
         }
-        replay::forget(&all, Lane::Batch, &name);
-        lane.rebuild(Arc::clone(&all.log)).await
+        replay::forget(&replays, Lane::Batch, &name);
+        lane.rebuild(log).await
     });
     let run = work.await.expect("the batch lane does not panic");
     let changes = match &run {
