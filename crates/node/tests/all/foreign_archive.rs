@@ -1,6 +1,6 @@
 //! An archive that somebody else wrote, with no log of ours behind it.
 
-use pinflow_dashboard::view::{Lane, Scope};
+use pinflow_dashboard::view::Lane;
 use pinflow_node::{Node, NodeConfig};
 use pinflow_schedule::{RunState, Trigger};
 use serde_json::json;
@@ -33,15 +33,7 @@ async fn objects_of_the_connector_are_cleaned_by_every_run() {
             let run = node.run_job("daily", Some(&format!("clean.{stream}")), Trigger::Manual).await.unwrap();
             assert_eq!(run.state, RunState::Succeeded, "{run:?}");
         }
-<<<<<<< HEAD
         let count = node.view().query("SELECT count(*) FROM batch.geo", Lane::Batch.into(), 10).await.unwrap();
-=======
-        let count = node
-            .view()
-            .query("SELECT count(*) FROM batch.geo", Scope { lane: Lane::Batch, committed: false }, 10)
-            .await
-            .unwrap();
->>>>>>> w-serving
         assert_eq!(count.rows, [[json!(50 + round)]]);
         node.stop().await.unwrap();
         let late =
