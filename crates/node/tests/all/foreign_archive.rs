@@ -33,7 +33,7 @@ async fn objects_of_the_connector_are_cleaned_by_every_run() {
             let run = node.run_job("daily", Some(&format!("clean.{stream}")), Trigger::Manual).await.unwrap();
             assert_eq!(run.state, RunState::Succeeded, "{run:?}");
         }
-        let count = node.view().query("SELECT count(*) FROM batch.geo", Lane::Batch, 10).await.unwrap();
+        let count = node.view().query("SELECT count(*) FROM batch.geo", Lane::Batch.into(), 10).await.unwrap();
         assert_eq!(count.rows, [[json!(50 + round)]]);
         node.stop().await.unwrap();
         let late =
