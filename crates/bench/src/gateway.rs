@@ -80,7 +80,8 @@ fn measure(plan: &Plan, folder: &Path, file_system: String) -> anyhow::Result<Re
         report.bare.push(load(&bare, &single, CONNECTIONS, Rate::Closed)?);
         report.served.push(load(&served, &single, CONNECTIONS, Rate::Closed)?);
         report.single.push(load(&gateway, &single, CONNECTIONS, Rate::Closed)?);
-        let half = Rate::Open(median(&report.single, |outcome| outcome.requests_per_second) / 2.0);
+        // A round that was too short for one answer says nothing of the maximum; a rate of zero would never send.
+        let half = Rate::Open((median(&report.single, |outcome| outcome.requests_per_second) / 2.0).max(1.0));
         report.half_load.push(load(&gateway, &single, CONNECTIONS, half)?);
         let bounds = BLOCKS.map(|block| disk::write_and_sync(folder, &bound_bytes, block, plan.window / 2));
         report.disk.push(bounds.into_iter().collect::<Result<Vec<f64>, _>>()?);

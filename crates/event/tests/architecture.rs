@@ -57,7 +57,7 @@ fn engines_stay_in_their_stages() {
     let stages = [
         ("datafusion", ["dialect", "clean", "query", "serving"].as_slice()),
         ("deltalake", &["table", "query"]),
-        ("axum", &["gateway", "dashboard", "node", "bench"]),
+        ("axum", &["gateway", "dashboard", "serving", "node", "bench"]),
         ("sqlx", &["source"]),
     ];
     for (name, dependencies) in dependencies() {
