@@ -31,6 +31,11 @@ pub enum RejectCause {
         /// The field.
         field: String,
     },
+    /// The record has a field that the schema lacks, and the stream takes none such.
+    UnknownField {
+        /// The field.
+        field: String,
+    },
     /// A field's value has another type than the schema says.
     WrongType {
         /// The field.
@@ -59,7 +64,9 @@ impl RejectCause {
     pub fn place(&self) -> Option<String> {
         match self {
             RejectCause::Tombstone | RejectCause::NotJson { .. } | RejectCause::NotAnObject => None,
-            RejectCause::Required { field } | RejectCause::WrongType { field, .. } => Some(field.clone()),
+            RejectCause::Required { field }
+            | RejectCause::UnknownField { field }
+            | RejectCause::WrongType { field, .. } => Some(field.clone()),
             RejectCause::NoKey { key } => Some(key.clone()),
             RejectCause::Select { file, .. } => Some(file.display().to_string()),
         }
@@ -73,6 +80,7 @@ impl fmt::Display for RejectCause {
             RejectCause::NotJson { reason } => write!(f, "not JSON: {reason}"),
             RejectCause::NotAnObject => f.write_str("not a JSON object"),
             RejectCause::Required { field } => write!(f, "field `{field}` is required, but missing or null"),
+            RejectCause::UnknownField { field } => write!(f, "field `{field}` is not in the schema"),
             RejectCause::WrongType { field, wanted, found } => write!(f, "field `{field}` is {found}, not a {wanted}"),
             RejectCause::NoKey { key } => write!(f, "the key `{key}` is missing or null"),
             RejectCause::Select { file, reason } => write!(f, "{} failed on this record: {reason}", file.display()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::datafusion::logical_expr::Expr;
-use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, Add, StructType, Transaction};
 use deltalake::logstore::object_store::path::Path;
@@ -16,6 +16,7 @@ use deltalake::{DeltaTable, DeltaTableError};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 
+use crate::columns::{is_evolved, stored_schema, with_evolved};
 use crate::commit::{Commit, Progress};
 use crate::error::TableError;
 use crate::files::{TableFiles, WrittenFiles};
@@ -25,20 +26,35 @@ use crate::upkeep::{self, UpkeepTask};
 /// A table that this process writes.
 #[derive(Debug)]
 pub struct Table {
-    name: String,
-    table: DeltaTable,
-    schema: SchemaRef,
+    pub(crate) name: String,
+    pub(crate) table: DeltaTable,
+    pub(crate) schema: SchemaRef,
     /// The progress that this process has read or written, by application.
     progress: HashMap<String, i64>,
     upkeep: UpkeepTask,
 }
 
 impl Table {
-    /// Opens the table at `location`, or makes it with the columns of `schema`.
+    /// Opens the table at `location`, or makes it with the columns of `schema`. Columns that it got by [`Table::evolve`] may be there
+    /// too.
     ///
     /// # Errors
     /// [`TableError::SchemaChanged`] where it has other columns; [`TableError::Delta`].
     pub async fn open(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
+        Self::open_or_make(location, schema).await?.checked(schema)
+    }
+
+    /// As [`Table::open`], for a table whose columns are the program's own: one that was made before some of them gets them.
+    ///
+    /// # Errors
+    /// As [`Table::open`].
+    pub async fn open_and_widen(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
+        let mut table = Self::open_or_make(location, schema).await?;
+        table.widen(schema).await?;
+        table.checked(schema)
+    }
+
+    async fn open_or_make(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
         let name = location.name();
         let failed = |action| {
             let name = name.clone();
@@ -55,14 +71,18 @@ impl Table {
                 .await
                 .map_err(failed("create"))?;
         }
-        let stored = table.snapshot().map_err(failed("open"))?.schema();
-        let stored: Schema =
-            stored.as_ref().try_into_arrow().map_err(|error| failed("open")(DeltaTableError::from(error)))?;
-        if let Some(difference) = difference(&stored, schema) {
-            return Err(TableError::SchemaChanged { table: name, difference });
-        }
         let upkeep = UpkeepTask::new(location.upkeep());
         Ok(Self { name, table, schema: Arc::clone(schema), progress: HashMap::new(), upkeep })
+    }
+
+    /// The table, if its columns are those of `schema`.
+    fn checked(mut self, schema: &SchemaRef) -> Result<Self, TableError> {
+        let stored = stored_schema(&self.name, &self.table)?;
+        if let Some(difference) = difference(&stored, schema) {
+            return Err(TableError::SchemaChanged { table: self.name, difference });
+        }
+        self.schema = with_evolved(schema, &stored);
+        Ok(self)
     }
 
     /// Removes the rows and the columns of the table at `location` and gives it the columns of `schema`; older versions stay
@@ -269,15 +289,24 @@ impl Table {
     }
 
     async fn write_commit(&mut self, adds: Vec<Add>, commit: &Commit) -> Result<(), TableError> {
+        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
+        self.write_actions(adds.into_iter().map(Action::Add).collect(), commit, operation).await
+    }
+
+    pub(crate) async fn write_actions(
+        &mut self,
+        actions: Vec<Action>,
+        commit: &Commit,
+        operation: DeltaOperation,
+    ) -> Result<(), TableError> {
         let transactions = commit.progress.iter().map(|p| Transaction::new(&p.application, p.to)).collect();
         let properties = upkeep::without_cleaning()
             .with_application_transactions(transactions)
             .with_metadata(commit.notes.iter().cloned());
-        let operation = DeltaOperation::Write { mode: SaveMode::Append, partition_by: None, predicate: None };
         let failed = |e| delta("commit to", &self.name, e);
         let snapshot = self.table.snapshot().map_err(failed)?;
         let finished = CommitBuilder::from(properties)
-            .with_actions(adds.into_iter().map(Action::Add).collect())
+            .with_actions(actions)
             .build(Some(snapshot), self.table.log_store(), operation)
             .await
             .map_err(failed)?;
@@ -327,7 +356,7 @@ fn difference(stored: &Schema, wanted: &Schema) -> Option<String> {
         }
     }
     for field in stored.fields() {
-        if wanted.field_with_name(field.name()).is_err() {
+        if wanted.field_with_name(field.name()).is_err() && !is_evolved(field) {
             differences.push(format!("`{}` is gone", field.name()));
         }
     }

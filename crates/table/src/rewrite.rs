@@ -1,0 +1,42 @@
+//! Changing rows that are there: all of a table's rows are written anew, and replaced in one commit.
+//!
+//! That fits small tables, as those of dead letters are.
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use deltalake::DeltaTableError;
+use deltalake::kernel::Action;
+use deltalake::protocol::DeltaOperation;
+use futures::TryStreamExt;
+
+use crate::commit::Commit;
+use crate::error::TableError;
+use crate::files::WrittenFiles;
+use crate::table::{Table, delta};
+
+impl Table {
+    /// Replaces every row by what `change` makes of its batch. The commit's own rows are not looked at.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`]; then [`Table::reload`] tells whether the rows were replaced.
+    pub async fn rewrite(
+        &mut self,
+        commit: &Commit,
+        mut change: impl FnMut(RecordBatch) -> Result<RecordBatch, ArrowError>,
+    ) -> Result<(), TableError> {
+        // A merge under way would conflict: it moves the rows that are to change.
+        self.rest().await?;
+        let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let mut rows = self.scan(&columns).await?;
+        let files = self.begin_files()?;
+        while let Some(batch) = rows.try_next().await? {
+            let changed = change(batch);
+            files.write(changed.map_err(|error| delta("rewrite", &self.name, DeltaTableError::from(error)))?).await;
+        }
+        let WrittenFiles { adds } = files.finish().await?;
+        let snapshot = self.table.snapshot().map_err(|e| delta("rewrite", &self.name, e))?;
+        let removed = snapshot.log_data().iter().map(|file| Action::Remove(file.remove_action(true)));
+        let actions = removed.chain(adds.into_iter().map(Action::Add)).collect();
+        self.write_actions(actions, commit, DeltaOperation::Update { predicate: None }).await
+    }
+}
