@@ -12,6 +12,8 @@ use crate::chunk::Chunk;
 use crate::error::LaneError;
 use crate::gathering::Gathering;
 use crate::intake::AbortOnDrop;
+use crate::letters::LetterFilter;
+use crate::removal::{LetterAction, LetterOutcome};
 use crate::status::SharedStatus;
 use crate::writer::LaneWriter;
 
@@ -50,6 +52,18 @@ impl BatchLane {
     /// What the lane tells about itself.
     pub fn status(&self) -> SharedStatus {
         self.writer.status()
+    }
+
+    /// Takes the lane's letters that `filter` means out of the dead letters.
+    ///
+    /// # Errors
+    /// As [`LaneWriter::remove_letters`].
+    pub async fn remove_letters(
+        &mut self,
+        action: &LetterAction,
+        filter: &LetterFilter,
+    ) -> Result<LetterOutcome, LaneError> {
+        self.writer.remove_letters(action, filter).await
     }
 
     /// Takes everything that is archived now to the table. Batches are read, cleaned and written side by side.

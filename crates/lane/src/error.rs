@@ -1,5 +1,6 @@
 //! Why a lane stands still.
 
+use arrow::error::ArrowError;
 use pinflow_archive::ArchiveError;
 use pinflow_clean::CleanError;
 use pinflow_event::{Offset, TopicPartition};
@@ -41,6 +42,15 @@ pub enum LaneError {
         end: Offset,
         /// The table's position.
         position: Offset,
+    },
+    /// The table of dead letters holds other columns.
+    #[error("dead letters cannot be read: {0}")]
+    Letters(#[from] ArrowError),
+    /// The lane was asked for something, and does not run any more.
+    #[error("the stream lane of `{stream}` has ended; ask again when the node runs")]
+    Ended {
+        /// The stream.
+        stream: String,
     },
     /// The columns of keys or places could not be read.
     #[error("what the tables of stream `{stream}` hold cannot be read: {reason}")]

@@ -3,10 +3,15 @@
 
 mod batch;
 mod chunk;
+mod columns;
 mod error;
 mod fresh;
 mod gathering;
 mod intake;
+mod keys;
+mod letters;
+mod removal;
+mod requests;
 mod status;
 mod stream;
 mod writer;
@@ -14,6 +19,9 @@ mod writer;
 pub use batch::{BatchLane, BatchRun};
 pub use error::LaneError;
 pub use fresh::{FreshRows, FreshTail};
+pub use letters::{DeadTable, LetterFilter, ListedLetter, newest_letters, open_dead_table};
+pub use removal::{LetterAction, LetterOutcome};
+pub use requests::LetterDesk;
 pub use status::{BatchStatus, LaneStatus, SharedStatus};
 pub use stream::{StreamLane, Trigger};
-pub use writer::{DeadTable, LaneParts, LaneWriter, open_dead_table};
+pub use writer::{LaneParts, LaneWriter};

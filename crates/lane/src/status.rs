@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use pinflow_clean::UnknownFields;
 use pinflow_event::{Offset, Partition, Timestamp};
 
 /// How a lane of a stream stands.
@@ -17,8 +18,12 @@ pub struct LaneStatus {
     pub duplicates: u64,
     /// Records left out by the SELECT's `WHERE`, ever.
     pub filtered: u64,
-    /// Dead letters, ever.
+    /// Dead letters that are there.
     pub dead: u64,
+    /// Dead letters that somebody dropped, ever.
+    pub dropped: u64,
+    /// Fields that the schema lacks, since the start of the process.
+    pub unknown: UnknownFields,
     /// Keys that are remembered.
     pub distinct_keys: u64,
     /// Batches since the start of the process.

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::error::LaneError;
 use crate::fresh::FreshTail;
 use crate::intake::{AbortOnDrop, Intake, Prepared};
+use crate::requests::{LetterDesk, Requests};
 use crate::writer::LaneWriter;
 
 /// When a micro-batch begins, and how much it takes.
@@ -54,6 +55,7 @@ pub struct StreamLane {
     last_began: Option<Instant>,
     /// The batch after the one that is being written.
     ahead: Option<AbortOnDrop<Result<Prepared, LaneError>>>,
+    requests: Requests,
 }
 
 impl StreamLane {
@@ -69,7 +71,8 @@ impl StreamLane {
             records: trigger.records,
             bytes: trigger.bytes,
         };
-        let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, ahead: None };
+        let requests = Requests::new(writer.stream());
+        let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, ahead: None, requests };
         lane.partitions().await?;
         Ok(lane)
     }
@@ -77,6 +80,11 @@ impl StreamLane {
     /// The events that this lane has not committed yet. One look cleans `records` and `bytes` of them at most.
     pub fn fresh_tail(&self, records: usize, bytes: usize) -> FreshTail {
         FreshTail::new(Intake { records, bytes, ..self.intake.clone() }, self.writer.shared_committed())
+    }
+
+    /// Where the lane is asked to take dead letters out. It does so while it runs.
+    pub fn letter_desk(&self) -> LetterDesk {
+        self.requests.desk()
     }
 
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
@@ -125,6 +133,7 @@ impl StreamLane {
 
     /// One micro-batch, waiting for its first record unless the lane drains.
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
+        self.requests.answer(&mut self.writer).await;
         let prepared = match self.prepared_ahead().await? {
             Some(prepared) => prepared,
             None => self.prepare(drain).await?,
@@ -186,7 +195,7 @@ impl StreamLane {
         Ok(positions)
     }
 
-    /// Returns when a partition has something new, when partitions were added, or when the lane drains.
+    /// Returns when a partition has something new, when partitions were added, when the lane is asked for something, or when it drains.
     async fn wait(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
         let topic = self.intake.topic.clone();
         let places: Vec<(TopicPartition, Offset)> = self
@@ -200,6 +209,7 @@ impl StreamLane {
             () = drain.cancelled() => Ok(()),
             (arrival, _, _) = select_all(arrivals) => Ok(arrival?),
             added = self.wait_for_partitions() => added,
+            () = self.requests.called() => Ok(()),
         }
     }
 

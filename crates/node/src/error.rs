@@ -90,6 +90,9 @@ pub enum NodeError {
         /// Why.
         cause: String,
     },
+    /// What is asked needs the lanes.
+    #[error("the lanes do not run yet; ask again when the node is started")]
+    NotStarted,
     /// The archive does not get on.
     #[error("the archive stands still: {0}")]
     ArchiveStuck(String),

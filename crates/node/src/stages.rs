@@ -10,7 +10,9 @@ use object_store::ObjectStore;
 use pinflow_archive::{Archive, ArchiveReader};
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, Offset, Partition, TopicName, TopicPartition};
-use pinflow_lane::{BatchLane, LaneParts, LaneWriter, SharedStatus, StreamLane, open_dead_table};
+use pinflow_lane::{
+    BatchLane, DeadTable, LaneParts, LaneWriter, LetterDesk, SharedStatus, StreamLane, open_dead_table,
+};
 use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, LogError};
 use pinflow_pipeline::{Lane, Pipeline, Stream};
 use pinflow_query::QueryEngine;
@@ -39,6 +41,10 @@ pub(crate) struct Stages {
     pub batch_lanes: BTreeMap<String, Arc<Mutex<BatchLane>>>,
     /// Taken by whoever runs them.
     pub stream_lanes: std::sync::Mutex<Vec<StreamLane>>,
+    /// By stream.
+    pub dead: BTreeMap<String, DeadTable>,
+    /// Where the running stream lanes are asked to take dead letters out, by stream.
+    pub letter_desks: BTreeMap<String, LetterDesk>,
     pub statuses: BTreeMap<(Lane, String), SharedStatus>,
     pub engine: QueryEngine,
     pub system: Arc<NodeTables>,
@@ -65,6 +71,8 @@ impl Stages {
         let mut batch_lanes = BTreeMap::new();
         let mut stream_lanes = Vec::new();
         let mut tails = BTreeMap::new();
+        let mut dead_tables = BTreeMap::new();
+        let mut letter_desks = BTreeMap::new();
         let mut statuses = BTreeMap::new();
         for stream in &config.pipeline.streams {
             let dead = open_dead_table(&tables, &stream.name).await?;
@@ -86,6 +94,8 @@ impl Stages {
             let writer = LaneWriter::open(parts(Lane::Stream)).await?;
             statuses.insert((Lane::Stream, stream.name.clone()), writer.status());
             let lane = StreamLane::new(Arc::clone(&log), writer, config.trigger).await?;
+            letter_desks.insert(stream.name.clone(), lane.letter_desk());
+            dead_tables.insert(stream.name.clone(), dead);
             tails.insert(stream.name.clone(), lane.fresh_tail(config.fresh.records, config.fresh.bytes));
             stream_lanes.push(lane);
         }
@@ -109,6 +119,8 @@ impl Stages {
             tables,
             batch_lanes,
             stream_lanes: std::sync::Mutex::new(stream_lanes),
+            dead: dead_tables,
+            letter_desks,
             statuses,
             engine,
             system,

@@ -1,4 +1,4 @@
-//! `system.balance` and `system.runs`: the node's own counters as tables.
+//! `system.balance`, `system.runs`, `system.unknown_fields`: the node's own counters as tables.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,11 +19,12 @@ pub(crate) struct NodeTables(Mutex<Content>);
 struct Content {
     balance: Vec<BalanceRow>,
     runs: Vec<JobRun>,
+    unknown_fields: Option<RecordBatch>,
 }
 
 impl NodeTables {
-    pub fn update(&self, balance: Vec<BalanceRow>, runs: Vec<JobRun>) {
-        *self.lock() = Content { balance, runs };
+    pub fn update(&self, balance: Vec<BalanceRow>, runs: Vec<JobRun>, unknown_fields: RecordBatch) {
+        *self.lock() = Content { balance, runs, unknown_fields: Some(unknown_fields) };
     }
 
     fn lock(&self) -> MutexGuard<'_, Content> {
@@ -34,7 +35,7 @@ impl NodeTables {
 
 impl SystemTables for NodeTables {
     fn names(&self) -> Vec<String> {
-        ["balance", "runs"].map(str::to_owned).to_vec()
+        ["balance", "runs", "unknown_fields"].map(str::to_owned).to_vec()
     }
 
     fn table(&self, name: &str) -> Option<RecordBatch> {
@@ -42,6 +43,7 @@ impl SystemTables for NodeTables {
         match name {
             "balance" => Some(balance(&content.balance)),
             "runs" => Some(runs(&content.runs)),
+            "unknown_fields" => content.unknown_fields.clone(),
             _ => None,
         }
     }
@@ -61,6 +63,7 @@ fn balance(rows: &[BalanceRow]) -> RecordBatch {
         ("duplicates", count(|row| Some(row.duplicates))),
         ("filtered", count(|row| Some(row.filtered))),
         ("dead", count(|row| Some(row.dead))),
+        ("dropped", count(|row| Some(row.dropped))),
         ("in_flight", count(|row| Some(row.in_flight))),
         ("balances", Arc::new(rows.iter().map(|row| Some(row.balances)).collect::<BooleanArray>())),
     ])

@@ -7,12 +7,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane as LaneView, Overview, QueryResult, ReconcileView, RunState as RunStateView, RunView, Scope as ScopeView,
+    Lane as LaneView, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileView, RunState as RunStateView, RunView, Scope as ScopeView,
     StreamProgress, TaskView,
 };
 use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
 use pinflow_event::Timestamp;
 use pinflow_gateway::Gateway;
+use pinflow_lane::{LaneError, LetterAction};
 use pinflow_pipeline::{self as pipeline, Lane, Stream, Work};
 use pinflow_query::{Answer, QueryError, Scope};
 use pinflow_schedule::{JobRun, RunId, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
@@ -23,7 +24,7 @@ use crate::error::NodeError;
 use crate::health::{self, Part};
 use crate::stages::Stages;
 use crate::work::{difference, elapsed_of};
-use crate::{balance, settle};
+use crate::{balance, dead, settle, unknown_fields};
 
 /// Runs that `system.runs` shows.
 const RUNS_SHOWN: usize = 200;
@@ -115,7 +116,8 @@ impl NodeView for View {
     async fn query(&self, sql: &str, scope: ScopeView, limit: usize) -> Result<QueryResult, ViewError> {
         self.stages.questions.fetch_add(1, Ordering::Relaxed);
         let balance = balance::rows(&self.stages).await.map_err(failed)?;
-        self.stages.system.update(balance, self.scheduler.history().list(RUNS_SHOWN));
+        let unknown_fields = unknown_fields::rows(&self.stages);
+        self.stages.system.update(balance, self.scheduler.history().list(RUNS_SHOWN), unknown_fields);
         let lane = match scope.lane {
             LaneView::Batch => Lane::Batch,
             LaneView::Stream => Lane::Stream,
@@ -128,17 +130,31 @@ impl NodeView for View {
         Ok(QueryResult { columns, rows, truncated, elapsed_ms: millis(answer.elapsed) })
     }
 
-    async fn dead(&self, stream: &str, limit: usize) -> Result<Vec<DeadLetter>, ViewError> {
-        self.stages.stream(stream).map_err(failed)?;
-        let sql = format!(
-            "SELECT lane, topic, partition, offset, arrived, reason, raw FROM dead.`{stream}` \
-             ORDER BY rejected DESC, topic, partition, offset DESC LIMIT {limit}"
-        );
-        match self.stages.engine.query(&sql, Lane::Batch, &Default::default()).await {
-            Ok(answer) => Ok(answer.batches.iter().flat_map(crate::dead::letters).collect()),
-            Err(QueryError::NotYetWritten { .. }) => Ok(Vec::new()),
-            Err(error) => Err(failed(error.into())),
-        }
+    async fn dead(&self, stream: &str, letters: &LetterSelection, limit: usize) -> Result<Vec<DeadLetter>, ViewError> {
+        dead::list(&self.stages, stream, letters, limit).await.map_err(failed)
+    }
+
+    async fn dead_letter(
+        &self,
+        stream: &str,
+        lane: LaneView,
+        partition: u32,
+        offset: u64,
+    ) -> Result<DeadLetter, ViewError> {
+        let found = dead::find(&self.stages, stream, lane, partition, offset).await.map_err(failed)?;
+        found.ok_or_else(|| {
+            let place = format!("offset {offset} of partition {partition} on the {lane} lane", lane = lane_name(lane));
+            ViewError::new(ErrorKind::NotFound, format!("stream `{stream}` has no dead letter at {place}"))
+        })
+    }
+
+    async fn retry_dead(&self, stream: &str, letters: &LetterSelection) -> Result<LetterOutcome, ViewError> {
+        dead::remove(&self.stages, stream, letters, LetterAction::Retry).await.map_err(failed)
+    }
+
+    async fn drop_dead(&self, stream: &str, letters: &LetterSelection, note: &str) -> Result<LetterOutcome, ViewError> {
+        let action = LetterAction::Drop { reason: note.to_owned() };
+        dead::remove(&self.stages, stream, letters, action).await.map_err(failed)
     }
 
     async fn reconcile(&self, stream: Option<&str>) -> Result<Vec<ReconcileView>, ViewError> {
@@ -289,6 +305,13 @@ impl View {
     }
 }
 
+fn lane_name(lane: LaneView) -> &'static str {
+    match lane {
+        LaneView::Batch => Lane::Batch.as_str(),
+        LaneView::Stream => Lane::Stream.as_str(),
+    }
+}
+
 fn chart_view(chart: &pipeline::Chart) -> ChartView {
     ChartView {
         kind: match chart.kind {
@@ -374,7 +397,10 @@ fn failed(error: NodeError) -> ViewError {
             | QueryError::MemoryLimit { .. }
             | QueryError::RowLimit { .. },
         ) => ErrorKind::Invalid,
-        NodeError::Log(_) | NodeError::LaneStuck { .. } => ErrorKind::Unavailable,
+        NodeError::Log(_)
+        | NodeError::LaneStuck { .. }
+        | NodeError::NotStarted
+        | NodeError::Lane(LaneError::Ended { .. }) => ErrorKind::Unavailable,
         _ => ErrorKind::Failed,
     };
     ViewError::new(kind, error)

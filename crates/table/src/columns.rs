@@ -20,31 +20,36 @@ impl Table {
     /// # Errors
     /// [`TableError::Delta`], as where there is a column of that name.
     pub async fn evolve(&mut self, columns: &[Field]) -> Result<(), TableError> {
-        let marked = |field: StructField| field.add_metadata([(EVOLVED, MetadataValue::Boolean(true))]);
-        let fields = struct_fields(&self.name, columns)?.into_iter().map(marked).collect();
-        self.add(fields).await
-    }
-
-    /// Adds the columns of `schema` that the table lacks: it was made by a version of the program that did not have them.
-    pub(crate) async fn widen(&mut self, schema: &SchemaRef) -> Result<(), TableError> {
-        let stored = stored_schema(&self.name, &self.table)?;
-        let missing = schema.fields().iter().filter(|field| stored.field_with_name(field.name()).is_err());
-        let missing: Vec<Field> = missing.map(|field| field.as_ref().clone()).collect();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        self.add(struct_fields(&self.name, &missing)?).await
-    }
-
-    async fn add(&mut self, fields: Vec<StructField>) -> Result<(), TableError> {
         // A merge under way would conflict: it was planned on the columns as they were.
         self.rest().await?;
+        let marked = |field: StructField| field.add_metadata([(EVOLVED, MetadataValue::Boolean(true))]);
+        let fields: Vec<StructField> = struct_fields(&self.name, columns)?.into_iter().map(marked).collect();
         let added = self.table.clone().add_columns().with_fields(fields);
         let added = added.with_commit_properties(upkeep::without_cleaning()).await;
         self.table = added.map_err(|e| delta("add columns to", &self.name, e))?;
         let stored = stored_schema(&self.name, &self.table)?;
         self.schema = with_evolved(&self.schema, &stored);
         Ok(())
+    }
+
+    /// As [`Table::open`], for a table whose columns are the program's own: one that was made before some of them gets them.
+    ///
+    /// # Errors
+    /// As [`Table::open`].
+    pub async fn open_and_widen(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
+        let name = location.name();
+        let table = location.load().await.map_err(|e| delta("open", &name, e))?;
+        if table.version().is_some() {
+            let stored = stored_schema(&name, &table)?;
+            let missing = schema.fields().iter().filter(|field| stored.field_with_name(field.name()).is_err());
+            let missing: Vec<Field> = missing.map(|field| field.as_ref().clone()).collect();
+            if !missing.is_empty() {
+                let added = table.add_columns().with_fields(struct_fields(&name, &missing)?);
+                let added = added.with_commit_properties(upkeep::without_cleaning()).await;
+                added.map_err(|e| delta("add columns to", &name, e))?;
+            }
+        }
+        Self::open(location, schema).await
     }
 }
 
@@ -63,8 +68,7 @@ pub(crate) fn is_evolved(stored: &Field) -> bool {
 pub(crate) fn with_evolved(wanted: &SchemaRef, stored: &Schema) -> SchemaRef {
     let further = |field: &Field| is_evolved(field) && wanted.field_with_name(field.name()).is_err();
     let evolved = stored.fields().iter().filter(|field| further(field));
-    let evolved: Vec<Field> =
-        evolved.map(|field| Field::new(field.name(), field.data_type().clone(), field.is_nullable())).collect();
+    let evolved: Vec<Field> = evolved.map(|field| field.as_ref().clone()).collect();
     if evolved.is_empty() {
         return Arc::clone(wanted);
     }

@@ -41,20 +41,6 @@ impl Table {
     /// # Errors
     /// [`TableError::SchemaChanged`] where it has other columns; [`TableError::Delta`].
     pub async fn open(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
-        Self::open_or_make(location, schema).await?.checked(schema)
-    }
-
-    /// As [`Table::open`], for a table whose columns are the program's own: one that was made before some of them gets them.
-    ///
-    /// # Errors
-    /// As [`Table::open`].
-    pub async fn open_and_widen(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
-        let mut table = Self::open_or_make(location, schema).await?;
-        table.widen(schema).await?;
-        table.checked(schema)
-    }
-
-    async fn open_or_make(location: &TableLocation, schema: &SchemaRef) -> Result<Self, TableError> {
         let name = location.name();
         let failed = |action| {
             let name = name.clone();
@@ -71,18 +57,13 @@ impl Table {
                 .await
                 .map_err(failed("create"))?;
         }
-        let upkeep = UpkeepTask::new(location.upkeep());
-        Ok(Self { name, table, schema: Arc::clone(schema), progress: HashMap::new(), upkeep })
-    }
-
-    /// The table, if its columns are those of `schema`.
-    fn checked(mut self, schema: &SchemaRef) -> Result<Self, TableError> {
-        let stored = stored_schema(&self.name, &self.table)?;
+        let stored = stored_schema(&name, &table)?;
         if let Some(difference) = difference(&stored, schema) {
-            return Err(TableError::SchemaChanged { table: self.name, difference });
+            return Err(TableError::SchemaChanged { table: name, difference });
         }
-        self.schema = with_evolved(schema, &stored);
-        Ok(self)
+        let schema = with_evolved(schema, &stored);
+        let upkeep = UpkeepTask::new(location.upkeep());
+        Ok(Self { name, table, schema, progress: HashMap::new(), upkeep })
     }
 
     /// Removes the rows and the columns of the table at `location` and gives it the columns of `schema`; older versions stay

@@ -62,8 +62,8 @@ fn commands_find_the_running_node_and_it_drains_on_sigterm() {
     let remote = place.succeed(&[&count[..], &["--url", &serving.url]].concat());
     let verdict = place.succeed(&["reconcile", "geo", "--format", "csv"]);
     assert!(verdict.contains("\ngeo,true,"), "{verdict}");
-    assert!(place.succeed(&["dead", "geo", "--format", "json"]).starts_with('['));
-    assert!(place.fail(2, &["dead", "../geo"]).contains("../geo"));
+    assert!(place.succeed(&["dead", "list", "geo", "--format", "json"]).starts_with('['));
+    assert!(place.fail(2, &["dead", "list", "../geo"]).contains("../geo"));
 
     assert_eq!(serving.terminate(), Some(0));
     assert_eq!(place.succeed(&count), remote, "the folder says the same as the node");

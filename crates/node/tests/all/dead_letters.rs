@@ -43,7 +43,7 @@ async fn bad_records_are_kept_with_their_place_and_reason() {
         let rows = running.query("SELECT ind, country FROM geo ORDER BY ind", lane).await.rows;
         assert_eq!(rows, [vec![json!(1), json!("Peru")], vec![json!(2), json!("Peru")]], "{lane:?}");
     }
-    let letters = running.node.view().dead("geo", 100).await.unwrap();
+    let letters = running.node.view().dead("geo", &Default::default(), 100).await.unwrap();
     let mut batch: Vec<_> = letters.iter().filter(|letter| letter.lane == Lane::Batch).collect();
     batch.sort_by_key(|letter| letter.offset);
     let offsets: Vec<u64> = batch.iter().map(|letter| letter.offset).collect();
