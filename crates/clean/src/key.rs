@@ -216,7 +216,11 @@ mod tests {
     #[test]
     fn keys_of_the_table_itself_are_known() {
         let mut keys = KeySet::new((1, 2), None);
-        keys.remember(&(Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(-1), None])) as ArrayRef), Timestamp::from_millis(0)).unwrap();
+        keys.remember(
+            &(Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(-1), None])) as ArrayRef),
+            Timestamp::from_millis(0),
+        )
+        .unwrap();
         let batch = keys
             .distinct(&rows(Arc::new(Int64Array::from(vec![-1, 1, i64::MIN]))), 0, &mut NewKeys::default())
             .unwrap();

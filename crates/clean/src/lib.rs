@@ -7,6 +7,7 @@
 mod decode;
 mod error;
 mod key;
+mod lines;
 mod reject;
 mod select;
 mod unknown;
@@ -144,7 +145,8 @@ impl Cleaner {
             Err(error) if count <= 1 => {
                 if count == 1 {
                     let reason = error.strip_backtrace().lines().next().unwrap_or_default().to_owned();
-                    let cause = RejectCause::Select { file: self.file.clone(), reason };
+                    let line = self.select.failing_line(rows);
+                    let cause = RejectCause::Select { file: self.file.clone(), line, reason };
                     rejects.push(Reject { index: origin[start] as usize, cause });
                 }
                 Ok(Selected { rows: RecordBatch::new_empty(self.select.output().clone()), origin: Vec::new() })

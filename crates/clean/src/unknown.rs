@@ -117,7 +117,8 @@ pub(crate) fn with_evolved_columns(
         let text = records[*record as usize].and_then(|bytes| std::str::from_utf8(bytes).ok());
         let text = text.expect("the record was decoded once already");
         let mut reader = serde_json::Deserializer::from_str(text);
-        let fields = reader.deserialize_map(Evolving(policies)).expect("the record was decoded as an object once already");
+        let fields =
+            reader.deserialize_map(Evolving(policies)).expect("the record was decoded as an object once already");
         for (name, value) in fields {
             columns.put(row, &name, value);
         }

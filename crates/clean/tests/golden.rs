@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
-use pinflow_event::Timestamp;
 use pinflow_clean::{Cleaner, KeySet, NewKeys};
+use pinflow_event::Timestamp;
 use pinflow_pipeline::{Overrides, Pipeline, Stream, built_in};
 use serde_json::Value;
 

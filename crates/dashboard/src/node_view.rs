@@ -5,8 +5,8 @@ use std::fmt;
 use async_trait::async_trait;
 
 use crate::view::{
-    AnswerView, BalanceRow, Counters, DeadLetter, Lane, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileView,
-    RunView, Scope,
+    AnswerView, BalanceRow, Counters, DeadLetter, Lane, LetterOutcome, LetterSelection, Overview, QueryResult,
+    ReconcileView, RunView, Scope,
 };
 
 /// What the node tells the dashboard.
@@ -56,13 +56,8 @@ pub trait NodeView: Send + Sync {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for a letter or a stream that there is not.
-    async fn dead_letter(
-        &self,
-        stream: &str,
-        lane: Lane,
-        partition: u32,
-        offset: u64,
-    ) -> Result<DeadLetter, ViewError>;
+    async fn dead_letter(&self, stream: &str, lane: Lane, partition: u32, offset: u64)
+    -> Result<DeadLetter, ViewError>;
 
     /// Cleans dead letters again. Those that are rejected again stay, with their new reason.
     ///

@@ -41,12 +41,22 @@ pub fn api() -> Api {
             get("/api/answers", "listAnswers", "The latest answer of every query", array(answer())),
             query(),
             list_dead_letters(),
-            get("/api/dead/{stream}/{lane}/{partition}/{offset}", "getDeadLetter", "A dead letter", named("DeadLetter"))
-                .with(Parameter::path("stream", name()))
-                .with(Parameter::path("lane", lane()))
-                .with(Parameter::path("partition", integer(0, u32::MAX.into())))
-                .with(Parameter::path("offset", integer(0, i64::MAX))),
-            remove_dead_letters("/api/dead/{stream}/retry", "retryDeadLetters", "Clean dead letters again", object([("letters?", letters())])),
+            get(
+                "/api/dead/{stream}/{lane}/{partition}/{offset}",
+                "getDeadLetter",
+                "A dead letter",
+                named("DeadLetter"),
+            )
+            .with(Parameter::path("stream", name()))
+            .with(Parameter::path("lane", lane()))
+            .with(Parameter::path("partition", integer(0, u32::MAX.into())))
+            .with(Parameter::path("offset", integer(0, i64::MAX))),
+            remove_dead_letters(
+                "/api/dead/{stream}/retry",
+                "retryDeadLetters",
+                "Clean dead letters again",
+                object([("letters?", letters())]),
+            ),
             remove_dead_letters(
                 "/api/dead/{stream}/drop",
                 "dropDeadLetters",
@@ -114,7 +124,8 @@ fn query() -> Operation {
 }
 
 fn list_dead_letters() -> Operation {
-    let list = get("/api/dead/{stream}", "listDeadLetters", "Records that could not be cleaned", array(named("DeadLetter")));
+    let list =
+        get("/api/dead/{stream}", "listDeadLetters", "Records that could not be cleaned", array(named("DeadLetter")));
     [
         ("lane", lane()),
         ("partition", integer(0, u32::MAX.into())),

@@ -1,8 +1,8 @@
 //! The keys that a lane remembers, read from its table.
 
+use arrow::array::RecordBatch;
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
-use arrow::array::RecordBatch;
 use pinflow_clean::KeySet;
 use pinflow_event::Timestamp;
 use pinflow_table::{Table, TableError};
@@ -44,7 +44,8 @@ async fn remember(
     stream: &str,
 ) -> Result<(), LaneError> {
     while let Some(batch) = batches.try_next().await? {
-        let failed = |error: arrow::error::ArrowError| LaneError::Key { stream: stream.to_owned(), reason: error.to_string() };
+        let failed =
+            |error: arrow::error::ArrowError| LaneError::Key { stream: stream.to_owned(), reason: error.to_string() };
         keys.remember(batch.column(0), committed).map_err(failed)?;
     }
     Ok(())

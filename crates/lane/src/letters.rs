@@ -4,6 +4,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Int64Type, UInt32Type, UInt64Type};
+use arrow::error::ArrowError;
 use futures::TryStreamExt;
 use pinflow_event::{Offset, Partition, Position, Timestamp};
 use pinflow_pipeline::Lane;
@@ -141,18 +145,20 @@ impl LaneWriter {
     /// was broken off. Returns how many letters are left.
     pub(crate) async fn rewind_dead(&mut self) -> Result<u64, LaneError> {
         let dead = Arc::clone(&self.parts.dead);
-        dead.lock().await.reload().await?;
-        let mut offsets: Vec<(Position, Option<i64>)> = Vec::new();
-        for_each_letter(&dead, |letter| {
-            if self.owns(&letter) {
-                offsets.push((letter.position, letter.removal));
-            }
-        })
-        .await?;
+        let mut batches = {
+            let mut dead = dead.lock().await;
+            dead.reload().await?;
+            dead.scan(&["lane", "topic", "partition", "offset", "removal"]).await?
+        };
+        let (lane, topic) = (self.parts.lane.as_str(), self.topic().to_string());
+        let mut places: Vec<(Position, Option<i64>)> = Vec::new();
+        while let Some(batch) = batches.try_next().await? {
+            places.extend(places_in(&batch, lane, &topic)?);
+        }
         let removed = self.removals().await?;
         let mut left = 0;
         let mut early: BTreeMap<Partition, Offset> = BTreeMap::new();
-        for (Position { partition, offset }, removal) in &offsets {
+        for (Position { partition, offset }, removal) in &places {
             let position = self.committed(*partition).await?;
             if *offset >= position {
                 early.insert(*partition, position);
@@ -161,13 +167,27 @@ impl LaneWriter {
             }
         }
         for (partition, offset) in early {
-            let from = Position { partition, offset };
-            let behind = dead_letters_from(self.parts.lane.as_str(), self.topic().as_str(), from);
+            let behind = dead_letters_from(lane, &topic, Position { partition, offset });
             dead.lock().await.delete(behind).await?;
         }
-        if offsets.iter().any(|(_, removal)| removal.is_some()) {
+        if places.iter().any(|(_, removal)| removal.is_some()) {
             self.finish_removals(removed).await?;
         }
         Ok(left)
     }
+}
+
+/// Where the letters of one lane and topic stand, and the removals that take them, among rows of lane, topic, partition, offset,
+/// removal.
+fn places_in(rows: &RecordBatch, lane: &str, topic: &str) -> Result<Vec<(Position, Option<i64>)>, ArrowError> {
+    let column = |number: usize, kind: &DataType| cast(rows.column(number), kind);
+    let (lanes, topics) = (column(0, &DataType::Utf8)?, column(1, &DataType::Utf8)?);
+    let (partitions, offsets) = (column(2, &DataType::UInt32)?, column(3, &DataType::UInt64)?);
+    let (lanes, topics) = (lanes.as_string::<i32>(), topics.as_string::<i32>());
+    let (partitions, offsets) = (partitions.as_primitive::<UInt32Type>(), offsets.as_primitive::<UInt64Type>());
+    let removals = column(4, &DataType::Int64)?;
+    let removals = removals.as_primitive::<Int64Type>();
+    let ours = (0..rows.num_rows()).filter(|row| lanes.value(*row) == lane && topics.value(*row) == topic);
+    let place = |row| Position { partition: Partition(partitions.value(row)), offset: Offset(offsets.value(row)) };
+    Ok(ours.map(|row| (place(row), removals.is_valid(row).then(|| removals.value(row)))).collect())
 }

@@ -177,7 +177,8 @@ impl LaneWriter {
         let removal = Removal { number, letters: leaving, action: action.clone() };
         self.in_doubt = true;
         self.mark(&letters, &rejected, &removal).await?;
-        let mut outcome = LetterOutcome { dead: rejected.len() as u64, dropped: removal.dropped(), ..Default::default() };
+        let mut outcome =
+            LetterOutcome { dead: rejected.len() as u64, dropped: removal.dropped(), ..Default::default() };
         if leaving > 0 {
             let mut gathering = self.begin(Instant::now())?;
             if let Some(cleaned) = cleaned {
@@ -260,7 +261,8 @@ impl Cleaning {
             cleaner.clean(&records)
         };
         let cleaned = tokio::task::spawn_blocking(work).await;
-        Ok(cleaned.map_err(|error| LaneError::Panicked { stream: self.stream.clone(), reason: error.to_string() })??)
+        Ok(cleaned
+            .map_err(|error| LaneError::Panicked { stream: self.stream.clone(), reason: error.to_string() })??)
     }
 }
 

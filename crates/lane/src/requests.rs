@@ -32,11 +32,7 @@ impl LetterDesk {
     ///
     /// # Errors
     /// [`LaneError::Ended`] where the lane does not run any more; what [`LaneWriter::remove_letters`] reports.
-    pub async fn remove_letters(
-        &self,
-        action: LetterAction,
-        filter: LetterFilter,
-    ) -> Result<LetterOutcome, LaneError> {
+    pub async fn remove_letters(&self, action: LetterAction, filter: LetterFilter) -> Result<LetterOutcome, LaneError> {
         let ended = || LaneError::Ended { stream: self.stream.clone() };
         let (reply, outcome) = oneshot::channel();
         self.requests.send(Request { action, filter, reply }).await.map_err(|_| ended())?;

@@ -338,7 +338,6 @@ impl LaneWriter {
     async fn counter(&mut self, counter: &str) -> Result<u64, LaneError> {
         Ok(self.table.progress(&self.counter_of(counter)).await?.unsigned_abs())
     }
-    }
 }
 
 /// The cleaning of one stream.

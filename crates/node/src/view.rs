@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane as LaneView, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileView, RunState as RunStateView, RunView, Scope as ScopeView,
-    StreamProgress, TaskView,
+    Lane as LaneView, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileView, RunState as RunStateView,
+    RunView, Scope as ScopeView, StreamProgress, TaskView,
 };
 use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
 use pinflow_event::Timestamp;

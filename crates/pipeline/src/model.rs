@@ -218,7 +218,8 @@ impl UnknownFieldPolicies {
 
     /// Whether any field may become a column.
     pub fn may_evolve(&self) -> bool {
-        self.others == UnknownFieldPolicy::Evolve || self.named.values().any(|policy| *policy == UnknownFieldPolicy::Evolve)
+        self.others == UnknownFieldPolicy::Evolve
+            || self.named.values().any(|policy| *policy == UnknownFieldPolicy::Evolve)
     }
 }
 

@@ -18,8 +18,8 @@ use std::sync::Arc;
 use pinflow_pipeline::{Overrides, Pipeline};
 
 pub use error::ConfigError;
-pub use form::duration;
 pub use file::unknown as unknown_key;
+pub use form::duration;
 pub use nearest::did_you_mean;
 pub use reference::page as reference_page;
 pub use settings::{ClientSettings, Settings};

@@ -136,12 +136,7 @@ impl Reach {
     }
 
     /// The newest dead letters of a stream.
-    pub async fn dead(
-        &self,
-        stream: &str,
-        letters: &LetterSelection,
-        limit: usize,
-    ) -> anyhow::Result<Vec<DeadLetter>> {
+    pub async fn dead(&self, stream: &str, letters: &LetterSelection, limit: usize) -> anyhow::Result<Vec<DeadLetter>> {
         match self {
             Self::Remote(remote) => Ok(remote.select(&["dead", stream], letters, limit).await?),
             Self::Folder(folder) => {

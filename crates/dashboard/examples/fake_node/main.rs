@@ -10,8 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
-    AnswerView, BalanceRow, Column, Counters, DeadLetter, Health, HealthState, Lane, LetterOutcome, LetterSelection, Overview, QueryResult,
-    ReconcileView, RunState, RunView, Scope, TaskView,
+    AnswerView, BalanceRow, Column, Counters, DeadLetter, Health, HealthState, Lane, LetterOutcome, LetterSelection,
+    Overview, QueryResult, ReconcileView, RunState, RunView, Scope, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{Clock, Timestamp};

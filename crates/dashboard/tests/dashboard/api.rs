@@ -103,7 +103,8 @@ async fn errors_of_the_node_get_a_fitting_status() {
 
 #[tokio::test]
 async fn dead_letters_are_chosen_cleaned_again_and_given_up() {
-    let list = ask(get("/api/dead/click?lane=stream&partition=0&from=7&to=9&since_ms=1&reason=no%20JSON&limit=1")).await;
+    let list =
+        ask(get("/api/dead/click?lane=stream&partition=0&from=7&to=9&since_ms=1&reason=no%20JSON&limit=1")).await;
     assert_eq!((list.status, &list.json()[0]["offset"]), (StatusCode::OK, &json!(7)), "{}", list.body);
     assert_eq!(ask(get("/api/dead/click/stream/0/5")).await.json()["offset"], json!(5));
     let retried = ask(post("/api/dead/click/retry", r#"{"letters":{"from":2,"to":10,"lane":"batch"}}"#)).await;
@@ -112,7 +113,12 @@ async fn dead_letters_are_chosen_cleaned_again_and_given_up() {
     assert_eq!(ask(post("/api/dead/click/retry", "{}")).await.status, StatusCode::OK);
     let dropped = ask(post("/api/dead/click/drop", r#"{"letters":{},"note":"a test"}"#)).await;
     assert_eq!(dropped.json()["dropped"], json!(6));
-    for body in [r#"{"note":"x"}"#, r#"{"letters":{}}"#, r#"{"letters":{},"note":" "}"#, r#"{"letters":{"offset":1},"note":"x"}"#] {
+    for body in [
+        r#"{"note":"x"}"#,
+        r#"{"letters":{}}"#,
+        r#"{"letters":{},"note":" "}"#,
+        r#"{"letters":{"offset":1},"note":"x"}"#,
+    ] {
         assert_eq!(ask(post("/api/dead/click/drop", body)).await.status, StatusCode::BAD_REQUEST, "{body}");
     }
     for path in ["click?lane=x", "click?partition=-1", "click?since=1", "click/x/0/1", "click/batch/0/x"] {

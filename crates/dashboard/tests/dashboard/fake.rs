@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileView, RunState, RunView, Scope, StreamProgress,
-    TaskView,
+    Lane, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileView, RunState, RunView, Scope,
+    StreamProgress, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{ManualClock, Timestamp};
