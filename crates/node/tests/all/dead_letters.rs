@@ -1,7 +1,7 @@
 //! What cannot be cleaned goes to the dead letters of its stream, from both lanes, and its neighbours go on.
 
 use pinflow_dashboard::view::Lane;
-use pinflow_pipeline::WrongType;
+use pinflow_pipeline::{UnknownFieldPolicy, WrongType};
 use serde_json::{Value, json};
 
 use crate::support::{Running, config, pinterest, start};
@@ -119,5 +119,31 @@ async fn mended_letters_are_cleaned_again_over_the_api_and_hopeless_ones_given_u
     assert_eq!(rows, [vec![json!(1)], vec![json!(2)]]);
     let balance = running.query("SELECT sum(dead), sum(dropped) FROM system.balance", Lane::Batch).await.rows;
     assert_eq!(balance, [vec![json!(0), json!(2)]]);
+    running.node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_no_schema_declares_become_columns_on_both_lanes() {
+    let data = tempfile::tempdir().unwrap();
+    let mut pipeline = pinterest();
+    let geo = pipeline.streams.iter_mut().find(|stream| stream.name == "geo").unwrap();
+    geo.unknown_fields.others = UnknownFieldPolicy::Evolve;
+    let running = start(config(data.path(), pipeline.clone())).await;
+    let geo = pipeline.stream("geo").unwrap();
+    let events = [json!({"ind": 1, "colour": "red"}), json!({"ind": 2})];
+    running.post_batch(geo, &events).await;
+    running.post_stream(geo, &events).await;
+    running.node.settle().await.unwrap();
+    running.run("daily").await;
+    for lane in [Lane::Batch, Lane::Stream] {
+        let rows = running.query("SELECT ind, colour FROM geo ORDER BY ind", lane).await.rows;
+        assert_eq!(rows, [vec![json!(1), json!("red")], vec![json!(2), Value::Null]], "{lane:?}");
+    }
+    running.assert_balanced().await;
+    // A column that one lane has alone so far.
+    running.post_stream(geo, &[json!({"ind": 3, "weight": 5})]).await;
+    running.node.settle().await.unwrap();
+    let compared = running.node.view().reconcile(Some("geo")).await.unwrap().remove(0);
+    assert_eq!((compared.equal, compared.only_in_stream, compared.only_in_batch), (false, 1, 0));
     running.node.stop().await.unwrap();
 }
