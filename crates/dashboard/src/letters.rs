@@ -12,7 +12,7 @@ use crate::api::{DEFAULT_LIST, MAX_LIST, Reply, within};
 use crate::error::ApiError;
 use crate::view::{DeadLetter, Lane, LetterOutcome, LetterSelection};
 
-/// The longest text that says why letters are dropped; every such text stays in the table's history.
+/// The longest text, in characters, that says why letters are dropped; every such text stays in the table's history.
 pub(crate) const MAX_NOTE: usize = 1_000;
 
 pub(crate) fn router() -> Router<Dashboard> {
@@ -87,9 +87,10 @@ async fn give_up(
 ) -> Reply<LetterOutcome> {
     let (Path(stream), Json(request)) = (stream?, request?);
     let note = request.note.trim();
-    if note.is_empty() || note.len() > MAX_NOTE {
-        let hint = format!("say why the letters are given up, in 1 to {MAX_NOTE} bytes");
-        return Err(ApiError::new(StatusCode::BAD_REQUEST, format!("`note` has {} bytes", note.len()), hint));
+    let length = note.chars().count();
+    if !(1..=MAX_NOTE).contains(&length) {
+        let hint = format!("say why the letters are given up, in 1 to {MAX_NOTE} characters");
+        return Err(ApiError::new(StatusCode::BAD_REQUEST, format!("`note` has {length} characters"), hint));
     }
     Ok(Json(dashboard.view.drop_dead(&stream, &request.letters, note).await?))
 }

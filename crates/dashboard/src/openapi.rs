@@ -61,7 +61,7 @@ pub fn api() -> Api {
                 "/api/dead/{stream}/drop",
                 "dropDeadLetters",
                 "Give dead letters up",
-                object([("letters", letters()), ("note", text_of(1, i64::try_from(MAX_NOTE).unwrap_or(i64::MAX)))]),
+                object([("letters", letters()), ("note", text_of(1, MAX_NOTE))]),
             ),
             operation("POST", "/api/reconcile", "reconcile", "Compare the two lanes")
                 .body([(JSON, object([("stream?", nullable(text()))]))])

@@ -103,7 +103,7 @@ pub async fn newest_letters(
 pub(crate) async fn for_each_letter(dead: &DeadTable, mut look: impl FnMut(DeadLetter)) -> Result<(), LaneError> {
     let schema = dead_letter_schema();
     let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let mut batches = dead.lock().await.scan(&columns).await?;
+    let mut batches = dead.lock().await.scan_large_rows(&columns).await?;
     while let Some(batch) = batches.try_next().await? {
         dead_letters_in(&batch)?.into_iter().for_each(&mut look);
     }

@@ -27,14 +27,14 @@ pub(crate) async fn list(
     Ok(listed.into_iter().map(|letter| view(letter, false)).collect())
 }
 
-/// One letter, whole; `None` where there is none at that place.
+/// One letter, whole.
 pub(crate) async fn find(
     stages: &Stages,
     stream: &str,
     lane: LaneView,
     partition: u32,
     offset: u64,
-) -> Result<Option<DeadLetter>, NodeError> {
+) -> Result<DeadLetter, NodeError> {
     stages.stream(stream)?;
     let filter = LetterFilter {
         lane: Some(lane_of(lane)),
@@ -44,7 +44,8 @@ pub(crate) async fn find(
         ..LetterFilter::default()
     };
     let found = newest_letters(&stages.dead[stream], &filter, 1, usize::MAX).await?;
-    Ok(found.into_iter().next().map(|letter| view(letter, true)))
+    let letter = found.into_iter().next().map(|letter| view(letter, true));
+    letter.ok_or_else(|| NodeError::NoLetter { stream: stream.to_owned(), lane: lane_of(lane), partition, offset })
 }
 
 /// Takes letters of a stream out, on each of its lanes that is meant. The lanes have to run.

@@ -90,6 +90,18 @@ pub enum NodeError {
         /// Why.
         cause: String,
     },
+    /// There is no dead letter at a place.
+    #[error("stream `{stream}` has no dead letter at offset {offset} of partition {partition} on the {lane} lane")]
+    NoLetter {
+        /// The stream.
+        stream: String,
+        /// The lane.
+        lane: pinflow_pipeline::Lane,
+        /// The partition.
+        partition: u32,
+        /// The offset.
+        offset: u64,
+    },
     /// What is asked needs the lanes.
     #[error("the lanes do not run yet; ask again when the node is started")]
     NotStarted,

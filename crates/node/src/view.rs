@@ -141,11 +141,7 @@ impl NodeView for View {
         partition: u32,
         offset: u64,
     ) -> Result<DeadLetter, ViewError> {
-        let found = dead::find(&self.stages, stream, lane, partition, offset).await.map_err(failed)?;
-        found.ok_or_else(|| {
-            let place = format!("offset {offset} of partition {partition} on the {lane} lane", lane = lane_name(lane));
-            ViewError::new(ErrorKind::NotFound, format!("stream `{stream}` has no dead letter at {place}"))
-        })
+        dead::find(&self.stages, stream, lane, partition, offset).await.map_err(failed)
     }
 
     async fn retry_dead(&self, stream: &str, letters: &LetterSelection) -> Result<LetterOutcome, ViewError> {
@@ -305,13 +301,6 @@ impl View {
     }
 }
 
-fn lane_name(lane: LaneView) -> &'static str {
-    match lane {
-        LaneView::Batch => Lane::Batch.as_str(),
-        LaneView::Stream => Lane::Stream.as_str(),
-    }
-}
-
 fn chart_view(chart: &pipeline::Chart) -> ChartView {
     ChartView {
         kind: match chart.kind {
@@ -382,7 +371,7 @@ fn millis(duration: std::time::Duration) -> u64 {
 /// The error as the API tells it.
 fn failed(error: NodeError) -> ViewError {
     let kind = match &error {
-        NodeError::Unknown { .. } => ErrorKind::NotFound,
+        NodeError::Unknown { .. } | NodeError::NoLetter { .. } => ErrorKind::NotFound,
         NodeError::Query(
             QueryError::Syntax { .. }
             | QueryError::NotReadOnly { .. }

@@ -8,6 +8,7 @@ use deltalake::kernel::{MetadataValue, StructField};
 use deltalake::{DeltaTable, DeltaTableError};
 
 use crate::error::TableError;
+use crate::location::TableLocation;
 use crate::table::{Table, delta};
 use crate::upkeep;
 

@@ -27,7 +27,7 @@ impl Table {
         // A merge under way would conflict: it moves the rows that are to change.
         self.rest().await?;
         let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let mut rows = self.scan(&columns).await?;
+        let mut rows = self.scan_large_rows(&columns).await?;
         let files = self.begin_files()?;
         while let Some(batch) = rows.try_next().await? {
             let changed = change(batch);
@@ -35,8 +35,8 @@ impl Table {
         }
         let WrittenFiles { adds } = files.finish().await?;
         let snapshot = self.table.snapshot().map_err(|e| delta("rewrite", &self.name, e))?;
-        let removed = snapshot.log_data().iter().map(|file| Action::Remove(file.remove_action(true)));
-        let actions = removed.chain(adds.into_iter().map(Action::Add)).collect();
+        let mut actions: Vec<Action> = adds.into_iter().map(Action::Add).collect();
+        actions.extend(snapshot.log_data().iter().map(|file| Action::Remove(file.remove_action(true))));
         self.write_actions(actions, commit, DeltaOperation::Update { predicate: None }).await
     }
 }

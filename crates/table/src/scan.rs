@@ -1,10 +1,10 @@
-//! Reading the rows of some of a table's files.
+//! Reading a table in other ways than as a whole, in large batches.
 
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use deltalake::DeltaTableError;
-use deltalake::datafusion::prelude::SessionContext;
+use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use pinflow_event::Timestamp;
@@ -12,7 +12,30 @@ use pinflow_event::Timestamp;
 use crate::error::TableError;
 use crate::table::{Table, delta};
 
+/// Rows that are read at once where each may be large.
+const LARGE_ROWS: usize = 32;
+
 impl Table {
+    /// As [`Table::scan`], in small batches: for rows that may have megabytes each.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub async fn scan_large_rows(
+        &self,
+        columns: &[&str],
+    ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
+        let session = SessionContext::new_with_config(SessionConfig::new().with_batch_size(LARGE_ROWS));
+        let name = self.name.clone();
+        let (_, rows) = self
+            .table
+            .scan_table()
+            .with_session_state(Arc::new(session.state()))
+            .with_columns(columns.iter().copied())
+            .await
+            .map_err(|e| delta("read", &self.name, e))?;
+        Ok(rows.map_err(move |error| delta("read", &name, DeltaTableError::from(error))).boxed())
+    }
+
     /// The rows, of the columns that are named, of the files that were written from `from` to before `until`, in no order. A merge
     /// of files writes their rows anew: a row is never older than its file says, but may have been there before.
     ///
@@ -27,7 +50,8 @@ impl Table {
         let failed = |e: DeltaTableError| delta("read", &self.name, e);
         let snapshot = self.table.snapshot().map_err(failed)?;
         let span = from.as_millis()..until.as_millis();
-        let files = snapshot.log_data().iter().filter(|file| span.contains(&file.modification_time()));
+        let files = snapshot.log_data();
+        let files = files.iter().filter(|file| span.contains(&file.modification_time()));
         let paths: Vec<String> = files.map(|file| file.path().into_owned()).collect();
         if paths.is_empty() {
             return Ok(futures::stream::empty().boxed());
