@@ -90,7 +90,8 @@ async fn a_table_gets_only_so_many_columns() {
     }
     assert_eq!(counts(&world.catch_up(evolving.clone()).await)[0], 8);
     let commits = world.commits("stream");
-    let schema = commits.iter().rev().map(|commit| std::fs::read_to_string(commit).unwrap());
-    let schema = schema.into_iter().find(|commit| commit.contains("schemaString")).unwrap();
+    let commits = commits.iter().rev().map(|commit| std::fs::read_to_string(commit).unwrap());
+    let metadata = |commit: String| commit.lines().find(|line| line.contains("schemaString")).map(str::to_owned);
+    let schema = commits.into_iter().find_map(metadata).unwrap();
     assert_eq!(schema.matches("pinflow.evolved").count(), 497, "500 columns, three of which the pipeline gives");
 }
