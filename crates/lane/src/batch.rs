@@ -9,10 +9,10 @@ use pinflow_event::TopicPartition;
 use tokio::time::Instant;
 
 use crate::chunk::Chunk;
+use crate::dead_letters::LetterFilter;
 use crate::error::LaneError;
 use crate::gathering::Gathering;
 use crate::intake::AbortOnDrop;
-use crate::letters::LetterFilter;
 use crate::removal::{LetterAction, LetterOutcome};
 use crate::status::SharedStatus;
 use crate::writer::LaneWriter;

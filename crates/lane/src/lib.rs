@@ -4,12 +4,13 @@
 mod batch;
 mod chunk;
 mod columns;
+mod dead_letters;
 mod error;
 mod fresh;
 mod gathering;
 mod intake;
 mod keys;
-mod letters;
+
 mod removal;
 mod requests;
 mod status;
@@ -17,9 +18,9 @@ mod stream;
 mod writer;
 
 pub use batch::{BatchLane, BatchRun};
+pub use dead_letters::{DeadTable, LetterFilter, ListedLetter, newest_letters, open_dead_table};
 pub use error::LaneError;
 pub use fresh::{FreshRows, FreshTail};
-pub use letters::{DeadTable, LetterFilter, ListedLetter, newest_letters, open_dead_table};
 pub use removal::{LetterAction, LetterOutcome};
 pub use requests::LetterDesk;
 pub use status::{BatchStatus, LaneStatus, SharedStatus};

@@ -17,8 +17,8 @@ use pinflow_table::{Commit, DeadLetter, Progress, dead_letter_rows, dead_letters
 use serde_json::Value;
 use tokio::time::Instant;
 
+use crate::dead_letters::{LetterFilter, for_each_letter};
 use crate::error::LaneError;
-use crate::letters::{LetterFilter, for_each_letter};
 use crate::writer::{Cleaning, LaneWriter};
 
 /// Bytes of letters that are worked on together, and what a letter takes beside its record.

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use crate::dead_letters::LetterFilter;
 use crate::error::LaneError;
-use crate::letters::LetterFilter;
 use crate::removal::{LetterAction, LetterOutcome};
 use crate::writer::LaneWriter;
 

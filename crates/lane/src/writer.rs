@@ -16,11 +16,11 @@ use pinflow_table::{Commit, Progress, Table, TableRoot};
 use tokio::time::Instant;
 
 use crate::chunk::Chunk;
+use crate::dead_letters::DeadTable;
 use crate::error::LaneError;
 use crate::fresh::{Committed, SharedCommitted};
 use crate::gathering::Gathering;
 use crate::keys;
-use crate::letters::DeadTable;
 use crate::removal::Removal;
 use crate::status::{BatchStatus, SharedStatus};
 
