@@ -10,7 +10,6 @@ mod fresh;
 mod gathering;
 mod intake;
 mod keys;
-
 mod removal;
 mod requests;
 mod status;
