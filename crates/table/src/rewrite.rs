@@ -2,7 +2,11 @@
 //!
 //! That fits small tables, as those of dead letters are.
 
-use arrow::array::RecordBatch;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::cast;
+use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use deltalake::DeltaTableError;
 use deltalake::kernel::Action;
@@ -30,7 +34,7 @@ impl Table {
         let mut rows = self.scan_large_rows(&columns).await?;
         let files = self.begin_files()?;
         while let Some(batch) = rows.try_next().await? {
-            let changed = change(batch);
+            let changed = in_types_of(&self.schema, &batch).and_then(&mut change);
             files.write(changed.map_err(|error| delta("rewrite", &self.name, DeltaTableError::from(error)))?).await;
         }
         let WrittenFiles { adds } = files.finish().await?;
@@ -39,4 +43,10 @@ impl Table {
         actions.extend(snapshot.log_data().iter().map(|file| Action::Remove(file.remove_action(true))));
         self.write_actions(actions, commit, DeltaOperation::Update { predicate: None }).await
     }
+}
+
+/// Readers may give the same texts in another layout than the table is written in.
+fn in_types_of(schema: &SchemaRef, batch: &RecordBatch) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().zip(schema.fields()).map(|(column, field)| cast(column, field.data_type()));
+    RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<Vec<ArrayRef>, _>>()?)
 }

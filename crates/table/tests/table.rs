@@ -145,8 +145,7 @@ async fn a_rewrite_replaces_all_rows_in_one_commit() {
     table.commit(&commit(3, 6)).await.unwrap();
     let before = table.version();
     let odd = |batch: RecordBatch| {
-        let ids = arrow::compute::cast(batch.column(0), &DataType::Int64)?;
-        let ids = ids.as_any().downcast_ref::<Int64Array>().unwrap();
+        let ids = batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
         let odd = ids.iter().map(|id| id.map(|id| id % 2 == 1)).collect();
         arrow::compute::filter_record_batch(&batch, &odd)
     };

@@ -151,7 +151,7 @@ async fn a_lane_that_runs_does_it_between_two_batches() {
 #[tokio::test(flavor = "multi_thread")]
 async fn letters_that_do_not_fit_into_memory_are_taken_in_rounds() {
     let world = World::new(1).await;
-    let filling = Arc::new("x".repeat(12 << 20));
+    let filling = Arc::new("x".repeat(9 << 20));
     for note in ["first", "second", "third", "fourth"] {
         world.append(0, [format!(r#"{{"id":1,"note":"{note}","size":"large","filling":"{filling}"}}"#)]).await;
     }
