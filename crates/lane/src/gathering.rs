@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use pinflow_clean::NewKeys;
+use pinflow_clean::{NewKeys, UnknownFields};
 use pinflow_event::{Offset, Partition};
-use pinflow_table::{DeadLetter, TableFiles};
+use pinflow_table::{DeadLetter, TableFiles, WrittenFiles};
+
 use tokio::time::Instant;
 
 use crate::chunk::Chunk;
 use crate::freshness::Arrivals;
+use crate::removal::Removal;
 
 /// Batches of one commit.
 #[derive(Debug)]
 pub(crate) struct Gathering {
     pub files: TableFiles,
+    /// Files that were closed before, because the table got a column.
+    pub written: WrittenFiles,
     pub letters: Vec<DeadLetter>,
     /// The keys of its rows: the lane knows them once they are committed.
     pub new_keys: NewKeys,
@@ -24,7 +28,11 @@ pub(crate) struct Gathering {
     pub duplicates: u64,
     pub filtered: u64,
     pub nulled: u64,
+    pub unknown: UnknownFields,
+    /// The dead letters whose outcome this is, where it is that of letters.
+    pub removal: Option<Removal>,
     pub arrivals: Arrivals,
+
     /// When the first record was in hand.
     pub began: Instant,
 }
@@ -33,6 +41,7 @@ impl Gathering {
     pub fn new(files: TableFiles, began: Instant) -> Self {
         Self {
             files,
+            written: WrittenFiles::default(),
             letters: Vec::new(),
             new_keys: NewKeys::default(),
             ranges: BTreeMap::new(),
@@ -41,7 +50,10 @@ impl Gathering {
             duplicates: 0,
             filtered: 0,
             nulled: 0,
+            unknown: UnknownFields::default(),
+            removal: None,
             arrivals: Arrivals::default(),
+
             began,
         }
     }

@@ -18,6 +18,8 @@ use crate::fresh::FreshTail;
 use crate::handover::{HandOver, HandOvers};
 use crate::intake::{AbortOnDrop, Intake, Prepared};
 use crate::replay::Replay;
+use crate::requests::{LetterDesk, Requests};
+
 use crate::writer::LaneWriter;
 
 /// When a micro-batch begins, and how much it takes: it begins once there is something and the interval is over, or as soon as
@@ -64,6 +66,7 @@ pub struct StreamLane {
     hand_over: Option<HandOver>,
     /// Where others hand them in.
     counter: HandOvers,
+    requests: Requests,
 }
 
 impl StreamLane {
@@ -80,6 +83,7 @@ impl StreamLane {
             bytes: trigger.bytes,
         };
         let (counter, hand_overs) = HandOvers::new(writer.stream());
+        let requests = Requests::new(writer.stream());
         let mut lane = Self {
             intake,
             writer,
@@ -91,7 +95,9 @@ impl StreamLane {
             hand_overs,
             hand_over: None,
             counter,
+            requests,
         };
+
         lane.partitions().await?;
         Ok(lane)
     }
@@ -104,6 +110,11 @@ impl StreamLane {
     /// Where a replay of this lane is handed over, once the lane runs.
     pub fn hand_overs(&self) -> HandOvers {
         self.counter.clone()
+    }
+
+    /// Where the lane is asked to take dead letters out. It does so while it runs.
+    pub fn letter_desk(&self) -> LetterDesk {
+        self.requests.desk()
     }
 
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
@@ -137,6 +148,7 @@ impl StreamLane {
                         () = stop.cancelled() => return,
                         () = drain.cancelled() => {}
                         hand_over = self.hand_overs.recv() => self.hand_over = hand_over,
+                        () = self.requests.called() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -158,6 +170,7 @@ impl StreamLane {
 
     /// One micro-batch, waiting for its first record unless the lane drains.
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
+        self.requests.answer(&mut self.writer).await;
         let prepared = match self.prepared_ahead().await? {
             Some(prepared) => prepared,
             None => match self.prepare(drain).await? {
@@ -200,11 +213,11 @@ impl StreamLane {
         Ok(Some(prepared))
     }
 
-    /// The next batch from the committed positions on; `None` where a replay waits to be taken over first.
+    /// The next batch from the committed positions on; `None` where the lane is asked for something else first.
     async fn prepare(&mut self, drain: &CancellationToken) -> Result<Option<Prepared>, LaneError> {
         if !drain.is_cancelled() {
             self.wait(drain).await?;
-            if self.hand_over.is_some() {
+            if self.hand_over.is_some() || self.requests.are_waiting() {
                 return Ok(None);
             }
             // Others may be on their way: one commit for all of them is cheaper than one for each.
@@ -235,7 +248,7 @@ impl StreamLane {
         Ok(positions)
     }
 
-    /// Returns when a partition has something new, when partitions were added, or when the lane drains.
+    /// Returns when a partition has something new, when partitions were added, when the lane is asked for something, or when it drains.
     async fn wait(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
         let topic = self.intake.topic.clone();
         let positions = self.positions(BTreeMap::new()).await?;
@@ -253,6 +266,8 @@ impl StreamLane {
                 self.hand_over = hand_over;
                 Ok(())
             }
+            () = self.requests.called() => Ok(()),
+
         }
     }
 

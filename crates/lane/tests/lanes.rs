@@ -28,6 +28,8 @@ fn stream() -> Stream {
         batch: lane("orders"),
         stream: lane("orders-live"),
         key: Some("id".to_owned()),
+        within: None,
+        unknown_fields: Default::default(),
         schema: vec![
             field("id", FieldType::Bigint),
             field("note", FieldType::String),

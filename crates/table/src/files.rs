@@ -33,6 +33,13 @@ pub struct WrittenFiles {
     pub(crate) adds: Vec<Add>,
 }
 
+impl WrittenFiles {
+    /// Adds further files.
+    pub fn join(&mut self, further: WrittenFiles) {
+        self.adds.extend(further.adds);
+    }
+}
+
 impl TableFiles {
     pub(crate) fn begin(name: &str, table: &DeltaTable, target: NonZeroU64) -> Result<Self, TableError> {
         let writer = RecordBatchWriter::for_table(table).map_err(|e| delta("write to", name, e))?;

@@ -4,7 +4,6 @@
 //! settings; without the variable it is a few minutes, with settings that make upkeep come as often.
 
 use std::num::NonZeroU64;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
