@@ -79,8 +79,8 @@ def test_psycopg(demo, served, binary):
             assert len(some) == demo.rows("SELECT count(*) AS n FROM geo WHERE country = 'Austria' AND ind > 0")[0]["n"]
             for _, country, time, coordinates in some:
                 assert country == "Austria" and time.year >= 2017 and len(coordinates) == 2
-        with connection.cursor("named") as cursor:
-            assert len(cursor.execute("SELECT ind FROM pin").fetchall()) == demo.rows("SELECT count(*) AS n FROM pin")[0]["n"]
+        with pytest.raises(psycopg.errors.FeatureNotSupported, match="no cursors"), connection.cursor("named") as cursor:
+            cursor.execute("SELECT ind FROM pin")
 
 
 def test_pg8000(demo, served):
@@ -107,9 +107,9 @@ def test_pyarrow_and_duckdb_read_arrow(demo, served):
     reply = requests.post(f"{served.url}/api/sql", data=COUNT, headers={"accept": "application/vnd.apache.arrow.stream"}, timeout=60, stream=True)
     reply.raise_for_status()
     reply.raw.decode_content = True
-    table = pa.ipc.open_stream(reply.raw).read_all()
-    assert dict(zip(table["category"].to_pylist(), table["n"].to_pylist())) == expected(demo)
-    assert duckdb.sql("SELECT sum(n) FROM table").fetchall() == [(sum(expected(demo).values()),)]
+    answer = pa.ipc.open_stream(reply.raw).read_all()
+    assert dict(zip(answer["category"].to_pylist(), answer["n"].to_pylist())) == expected(demo)
+    assert duckdb.sql("SELECT sum(n) FROM answer").fetchall() == [(sum(expected(demo).values()),)]
 
 
 def test_pandas_reads_csv_and_json(demo, served):

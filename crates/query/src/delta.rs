@@ -159,7 +159,7 @@ pub(crate) async fn version(
         Err(source) => {
             let table = url.path_segments().and_then(|parts| parts.rev().find(|part| !part.is_empty()));
             let table = table.unwrap_or_default().to_owned();
-            Err(QueryError::Table { table, location: url.to_string(), source: Box::new(source) })
+            Err(QueryError::Table { table, location: url.to_string(), source: Arc::new(source) })
         }
     }
 }

@@ -368,6 +368,9 @@ impl Table {
 /// How long a checkpoint names the files that were taken out of the table. Readers do not need to know, and what has to be deleted is
 /// read off the commits; with Delta's week, checkpoints would grow with every commit of that week.
 const TOMBSTONES_KEPT: &str = "interval 1 minutes";
+/// Commits from one checkpoint to the next: whoever opens the table reads so many of them at most, and a commit takes the longer the
+/// more there are.
+const CHECKPOINT_INTERVAL: &str = "20";
 
 async fn create(table: DeltaTable, schema: &Schema, mode: SaveMode) -> Result<DeltaTable, DeltaTableError> {
     let columns: StructType = schema.try_into_kernel()?;
@@ -375,6 +378,7 @@ async fn create(table: DeltaTable, schema: &Schema, mode: SaveMode) -> Result<De
         .create()
         .with_columns(columns.fields().cloned())
         .with_configuration_property(TableProperty::DeletedFileRetentionDuration, Some(TOMBSTONES_KEPT))
+        .with_configuration_property(TableProperty::CheckpointInterval, Some(CHECKPOINT_INTERVAL))
         .with_save_mode(mode)
         .await
 }

@@ -143,10 +143,10 @@ mod tests {
             outcome.judge(&log).unwrap_err()
         };
         for (spoil, expected) in [
-            ((|outcome: &mut Outcome| drop(outcome.rows.pop())) as fn(&mut Outcome), "has no row"),
+            ((|outcome: &mut Outcome| _ = outcome.rows.pop()) as fn(&mut Outcome), "has no row"),
             (|outcome| outcome.rows.push(outcome.rows[0]), "has two rows"),
             (|outcome| outcome.rows[0].1 += 1, "has the key"),
-            (|outcome| drop(outcome.dead.pop()), "has no dead letter"),
+            (|outcome| _ = outcome.dead.pop(), "has no dead letter"),
             (|outcome| outcome.dead.push(outcome.dead[0]), "has two dead letters"),
             (|outcome| outcome.dead[0].1 += 1, "is of another event"),
         ] {

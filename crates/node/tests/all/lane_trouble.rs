@@ -35,7 +35,8 @@ async fn a_lane_whose_table_cannot_be_written_says_so_and_resumes_without_loss()
     running.node.settle().await.unwrap();
 
     // A file is in the way of the table's log.
-    let (log, away) = (data.path().join("tables/stream/user/_delta_log"), data.path().join("away"));
+    let (log, away) =
+        (data.path().join("tables/stream").join(&user.stream.table).join("_delta_log"), data.path().join("away"));
     std::fs::rename(&log, &away).unwrap();
     std::fs::write(&log, "").unwrap();
     running.post_stream(&user, &[event(2), event(3), json!("not an object")]).await;

@@ -10,13 +10,12 @@ use datafusion::logical_expr::sqlparser::ast::{Set, Statement};
 use datafusion::prelude::SessionContext;
 use datafusion_postgres::QueryHook;
 use datafusion_postgres::hooks::HookClient;
-use datafusion_postgres::hooks::cursor::CursorStatementHook;
 use datafusion_postgres::hooks::set_show::SetShowHook;
 use datafusion_postgres::hooks::transactions::TransactionStatementHook;
 use datafusion_postgres::pgwire::api::ClientInfo;
 use datafusion_postgres::pgwire::api::results::{Response, Tag};
-use datafusion_postgres::pgwire::error::PgWireResult;
-use pinflow_query::{QueryError, QueryWatch};
+use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
+use pinflow_query::QueryWatch;
 
 use super::error::refusal;
 use super::session::SessionTemplate;
@@ -31,12 +30,7 @@ pub(super) fn hooks(
     watch: QueryWatch,
     on_question: OnQuestion,
 ) -> Vec<Arc<dyn QueryHook>> {
-    vec![
-        Arc::new(ReadOnly { template, watch, on_question }),
-        Arc::new(CursorStatementHook),
-        Arc::new(SetShowHook),
-        Arc::new(TransactionStatementHook),
-    ]
+    vec![Arc::new(ReadOnly { template, watch, on_question }), Arc::new(SetShowHook), Arc::new(TransactionStatementHook)]
 }
 
 /// Refuses what does not read.
@@ -47,15 +41,8 @@ struct ReadOnly {
 }
 
 impl ReadOnly {
-    fn check(&self, statement: &Statement) -> Result<(), QueryError> {
-        let only_reads = |statement: &Statement| {
-            self.template.engine().check(statement, self.template.state(), SessionTemplate::OWN_SCHEMAS)
-        };
+    fn check(&self, statement: &Statement) -> PgWireResult<()> {
         match statement {
-            Statement::Declare { stmts } => stmts
-                .iter()
-                .flat_map(|cursor| &cursor.for_query)
-                .try_for_each(|query| only_reads(&Statement::Query(query.clone()))),
             Statement::Set(_)
             | Statement::ShowVariable { .. }
             | Statement::ShowStatus { .. }
@@ -63,10 +50,14 @@ impl ReadOnly {
             | Statement::StartTransaction { .. }
             | Statement::Commit { .. }
             | Statement::Rollback { .. }
-            | Statement::Fetch { .. }
             | Statement::Close { .. }
             | Statement::Discard { .. } => Ok(()),
-            other => only_reads(other),
+            Statement::Declare { .. } | Statement::Fetch { .. } => Err(no_cursors()),
+            other => {
+                let engine = self.template.engine();
+                let checked = engine.check(other, self.template.state(), SessionTemplate::OWN_SCHEMAS);
+                checked.map_err(|error| refusal(&error))
+            }
         }
     }
 
@@ -76,6 +67,7 @@ impl ReadOnly {
             // DataFusion would take any other variable as one of its own, such as its memory limit.
             Statement::Set(set) if !is_answered(set) => Some(Response::Execution(Tag::new("SET"))),
             Statement::Discard { .. } => Some(Response::Execution(Tag::new("DISCARD ALL"))),
+            Statement::Close { .. } => Some(Response::Execution(Tag::new("CLOSE CURSOR"))),
             _ => None,
         }
     }
@@ -83,10 +75,18 @@ impl ReadOnly {
     fn begin(&self, statement: &Statement, client: &dyn HookClient) {
         let timeout = client.metadata().get(STATEMENT_TIMEOUT).and_then(|millis| millis.parse().ok());
         self.watch.set_time(timeout.map(Duration::from_millis));
-        if matches!(statement, Statement::Query(_) | Statement::Declare { .. }) {
+        if matches!(statement, Statement::Query(_)) {
             self.on_question.tell();
         }
     }
+}
+
+/// The cursors of `datafusion-postgres` describe no columns in the extended protocol, which ends some drivers.
+fn no_cursors() -> PgWireError {
+    let message = "there are no cursors in SQL".to_owned();
+    let mut info = ErrorInfo::new("ERROR".to_owned(), "0A000".to_owned(), message);
+    info.hint = Some("send the query itself: its rows come while they are found".to_owned());
+    PgWireError::UserError(Box::new(info))
 }
 
 /// Whether [`SetShowHook`] has an answer of its own.
@@ -117,7 +117,7 @@ impl QueryHook for ReadOnly {
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
         if let Err(error) = self.check(statement) {
-            return Some(Err(refusal(&error)));
+            return Some(Err(error));
         }
         self.begin(statement, client);
         Self::ignored(statement).map(Ok)
@@ -130,7 +130,7 @@ impl QueryHook for ReadOnly {
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
         if let Err(error) = self.check(statement) {
-            return Some(Err(refusal(&error)));
+            return Some(Err(error));
         }
         let no_plan = LogicalPlan::EmptyRelation(datafusion::logical_expr::EmptyRelation {
             produce_one_row: false,
