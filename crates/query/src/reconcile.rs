@@ -118,7 +118,7 @@ impl Side {
     /// Its rows; a column of `plain` that it lacks is null.
     fn rows(&self, session: &SessionContext, plain: &SchemaRef) -> Result<DataFrame, DataFusionError> {
         let own = self.table.schema();
-        let missing = plain.fields().iter().filter(|field| own.field_with_name(field.name()).is_err());
+        let mut missing = plain.fields().iter().filter(|field| own.field_with_name(field.name()).is_err());
         missing.try_fold(session.read_table(Arc::clone(&self.table))?, |rows, field| {
             rows.with_column(field.name(), lit(ScalarValue::try_from(field.data_type())?))
         })
