@@ -1,7 +1,6 @@
 //! The stream lane: from the log to the table in micro-batches, as events arrive.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,25 +12,32 @@ use tokio_util::sync::CancellationToken;
 
 use crate::error::LaneError;
 use crate::fresh::FreshTail;
-use crate::intake::{AbortOnDrop, Intake, Prepared};
+use crate::gathering::Gathering;
+use crate::intake::{Backlog, Intake, Prepared};
 use crate::writer::LaneWriter;
 
-/// When a micro-batch begins, and how much it takes.
+/// When a micro-batch begins, and how much it takes. One micro-batch is one commit.
 #[derive(Clone, Copy, Debug)]
 pub struct Trigger {
     /// The least time from the beginning of one batch to that of the next. 0: as soon as there is something.
     pub interval: Duration,
     /// Records of a batch at most.
     pub records: usize,
-    /// Bytes of a batch at most.
+    /// Bytes of a batch at most, but for its last record.
     pub bytes: usize,
 }
 
 impl Default for Trigger {
     fn default() -> Self {
-        Self { interval: Duration::from_millis(500), records: 50_000, bytes: 32 << 20 }
+        Self { interval: Duration::from_millis(500), records: 1_000_000, bytes: 512 << 20 }
     }
 }
+
+/// A micro-batch that has gone on for so long takes no more, however large the backlog: what was read waits to be seen.
+const GATHER_TIME: Duration = Duration::from_secs(2);
+/// Records and bytes that are read and cleaned at a time: few enough that they stay in the caches of a processor core.
+const PIECE_RECORDS: usize = 16_384;
+const PIECE_BYTES: usize = 8 << 20;
 
 /// How often a lane that waits looks for partitions that were added to its topic.
 const DISCOVER_INTERVAL: Duration = Duration::from_millis(500);
@@ -42,7 +48,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One stream's way from the log into its table.
 ///
-/// While there is a backlog, the next batch is read and cleaned as the one before is written: both take about as long.
+/// A micro-batch is read, cleaned and encoded piece by piece, so its size costs no memory. While there is a backlog, the next pieces are
+/// read and cleaned as the ones before are written.
 #[derive(Debug)]
 pub struct StreamLane {
     intake: Intake,
@@ -52,8 +59,8 @@ pub struct StreamLane {
     joined: u32,
     /// When the last batch began.
     last_began: Option<Instant>,
-    /// The batch after the one that is being written.
-    ahead: Option<AbortOnDrop<Result<Prepared, LaneError>>>,
+    /// What is being read and cleaned behind the last commit.
+    ahead: Option<Backlog>,
 }
 
 impl StreamLane {
@@ -66,8 +73,8 @@ impl StreamLane {
             log,
             topic: writer.topic().clone(),
             cleaning: writer.cleaning(),
-            records: trigger.records,
-            bytes: trigger.bytes,
+            records: trigger.records.min(PIECE_RECORDS),
+            bytes: trigger.bytes.min(PIECE_BYTES),
         };
         let mut lane = Self { intake, writer, trigger, joined: 0, last_began: None, ahead: None };
         lane.partitions().await?;
@@ -125,63 +132,83 @@ impl StreamLane {
 
     /// One micro-batch, waiting for its first record unless the lane drains.
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
-        let prepared = match self.prepared_ahead().await? {
-            Some(prepared) => prepared,
-            None => self.prepare(drain).await?,
-        };
-        if prepared.chunks.is_empty() {
+        let Some((first, mut backlog)) = self.first_piece(drain).await? else {
             return Ok(if drain.is_cancelled() { Step::Drained } else { Step::Committed });
+        };
+        self.last_began = Some(first.began);
+        let mut gathering = self.writer.begin(first.began)?;
+        let end = self.gather(&mut gathering, first, &mut backlog).await;
+        let positions: Vec<_> = gathering.ranges.iter().map(|(partition, (_, next))| (*partition, *next)).collect();
+        // Also before a trouble: the good records do not wait for it to be mended.
+        if !positions.is_empty() {
+            self.writer.commit(gathering).await?;
         }
-        self.last_began = Some(prepared.began);
-        if prepared.full {
-            let next = prepared.chunks.iter().map(|chunk| (chunk.partition, chunk.next)).collect();
-            self.ahead = Some(AbortOnDrop::spawn(self.intake.clone().prepare(self.positions(next).await?)));
+        for (partition, next) in positions {
+            let at = TopicPartition::new(self.intake.topic.clone(), partition);
+            self.intake.log.protect(&self.writer.name(), &at, next);
         }
-        self.writer.write(&prepared.chunks, prepared.cleaned, prepared.began).await?;
-        for chunk in prepared.chunks.iter() {
-            let at = TopicPartition::new(self.intake.topic.clone(), chunk.partition);
-            self.intake.log.protect(&self.writer.name(), &at, chunk.next);
+        end?;
+        let joined = self.joined;
+        // A backlog that never ends must not keep the lane from the partitions that are added.
+        if self.partitions().await?.len() == joined as usize {
+            self.ahead = Some(backlog);
         }
         Ok(Step::Committed)
     }
 
-    /// The batch that was prepared ahead, unless the one before it never got into the table: then that one comes again.
-    async fn prepared_ahead(&mut self) -> Result<Option<Prepared>, LaneError> {
-        let Some(ahead) = self.ahead.take() else { return Ok(None) };
-        let prepared = ahead.join().await?;
-        for chunk in prepared.chunks.iter() {
-            if self.writer.position(chunk.partition).await? != chunk.from {
-                return Ok(None);
-            }
+    /// The first piece of a micro-batch, and what is behind it; `None` where there was nothing.
+    async fn first_piece(&mut self, drain: &CancellationToken) -> Result<Option<(Prepared, Backlog)>, LaneError> {
+        if let Some(mut backlog) = self.ahead.take()
+            && let Some(piece) = backlog.next().await
+        {
+            return Ok(Some((piece?, backlog)));
         }
-        Ok(Some(prepared))
+        self.wait_until_due(drain).await?;
+        let mut backlog = self.intake.clone().backlog(self.positions().await?);
+        let first = backlog.next().await.transpose()?;
+        Ok(first.map(|piece| (piece, backlog)))
     }
 
-    /// The next batch from the committed positions on.
-    async fn prepare(&mut self, drain: &CancellationToken) -> Result<Prepared, LaneError> {
-        if !drain.is_cancelled() {
-            self.wait(drain).await?;
-            // Others may be on their way: one commit for all of them is cheaper than one for each.
-            let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
-            tokio::select! {
-                () = drain.cancelled() => {}
-                () = tokio::time::sleep_until(due) => {}
-            }
-        }
-        let from = self.positions(BTreeMap::new()).await?;
-        self.intake.clone().prepare(from).await
-    }
-
-    /// Where each partition is to be read on: at `known`, else at the committed position.
-    async fn positions(
+    /// Adds pieces to a micro-batch until it is large or old enough, or there are no more.
+    async fn gather(
         &mut self,
-        known: BTreeMap<Partition, Offset>,
-    ) -> Result<BTreeMap<Partition, Offset>, LaneError> {
-        let mut positions = known;
-        for partition in self.partitions().await? {
-            if let Entry::Vacant(place) = positions.entry(partition) {
-                place.insert(self.writer.position(partition).await?);
+        gathering: &mut Gathering,
+        first: Prepared,
+        backlog: &mut Backlog,
+    ) -> Result<(), LaneError> {
+        let mut piece = first;
+        loop {
+            self.writer.gather(gathering, &piece.chunks, piece.cleaned).await?;
+            let has_room = gathering.records < self.trigger.records as u64 && gathering.bytes < self.trigger.bytes;
+            if !has_room || gathering.is_heavy() || gathering.began.elapsed() >= GATHER_TIME {
+                return Ok(());
             }
+            match backlog.next().await {
+                Some(next) => piece = next?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits for a first record, and for others that may be on their way: one commit for all of them is cheaper than one for each.
+    async fn wait_until_due(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
+        if drain.is_cancelled() {
+            return Ok(());
+        }
+        self.wait(drain).await?;
+        let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
+        tokio::select! {
+            () = drain.cancelled() => {}
+            () = tokio::time::sleep_until(due) => {}
+        }
+        Ok(())
+    }
+
+    /// Where each partition is to be read on.
+    async fn positions(&mut self) -> Result<BTreeMap<Partition, Offset>, LaneError> {
+        let mut positions = BTreeMap::new();
+        for partition in self.partitions().await? {
+            positions.insert(partition, self.writer.position(partition).await?);
         }
         Ok(positions)
     }
@@ -190,7 +217,7 @@ impl StreamLane {
     async fn wait(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
         let topic = self.intake.topic.clone();
         let places: Vec<(TopicPartition, Offset)> = self
-            .positions(BTreeMap::new())
+            .positions()
             .await?
             .into_iter()
             .map(|(partition, position)| (TopicPartition::new(topic.clone(), partition), position))

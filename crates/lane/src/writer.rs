@@ -187,22 +187,6 @@ impl LaneWriter {
         Cleaning { stream: self.parts.stream.name.clone(), cleaner: Arc::clone(&self.parts.cleaner) }
     }
 
-    /// Takes a cleaned batch to the table. Its chunks begin at the committed positions, one a partition at most.
-    /// `began` is when the first record was in hand.
-    ///
-    /// # Errors
-    /// [`LaneError`]; the same chunks may be offered again then.
-    pub(crate) async fn write(
-        &mut self,
-        chunks: &[Chunk],
-        cleaned: CleanBatch,
-        began: Instant,
-    ) -> Result<(), LaneError> {
-        let mut gathering = self.begin(began)?;
-        self.gather(&mut gathering, chunks, cleaned).await?;
-        self.commit(gathering).await
-    }
-
     /// Begins a commit.
     ///
     /// # Errors
@@ -222,7 +206,6 @@ impl LaneWriter {
         cleaned: CleanBatch,
     ) -> Result<(), LaneError> {
         let CleanBatch { rows, rejects, filtered, nulled, .. } = cleaned;
-        gathering.letters.extend(rejects.iter().map(|reject| self.dead_letter(chunks, reject)));
         let distinct = match (&self.read_committed().keys, self.parts.cleaner.key_column()) {
             (Some(keys), Some(column)) => {
                 let distinct = keys.distinct(&rows, column, &mut gathering.new_keys);
@@ -230,6 +213,11 @@ impl LaneWriter {
             }
             _ => None,
         };
+        for reject in &rejects {
+            let letter = self.dead_letter(chunks, reject);
+            gathering.letter_bytes += letter.raw.as_ref().map_or(0, Vec::len);
+            gathering.letters.push(letter);
+        }
         gathering.duplicates += distinct.as_ref().map_or(0, |distinct| distinct.duplicates);
         let new_rows = distinct.map_or(rows, |distinct| distinct.rows);
         gathering.rows += new_rows.num_rows() as u64;

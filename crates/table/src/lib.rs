@@ -5,6 +5,7 @@
 
 mod commit;
 mod dead;
+mod encoding;
 mod error;
 mod files;
 mod location;
