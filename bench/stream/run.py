@@ -17,6 +17,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+# As `pinflow` itself sets them: see crates/cli/src/allocator.rs.
+ALLOCATOR = {"MIMALLOC_ALLOW_THP": "0", "MIMALLOC_PURGE_DELAY": "10000"}
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent.parent
 
@@ -49,7 +51,7 @@ class Bench:
         """The results that a run of the benchmark prints."""
         command = [str(part) for part in (self.program, *parameters)]
         with tempfile.TemporaryDirectory(dir=self.work) as place:
-            run = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": place})
+            run = subprocess.run(command, check=True, stdout=subprocess.PIPE, env={**ALLOCATOR, **os.environ, "TMPDIR": place})
         return [json.loads(line) for line in run.stdout.splitlines()]
 
     def drained(self, place, stream):

@@ -2,6 +2,7 @@
 //!
 //! Stdout is data, all else goes to stderr. One file a command under `commands`.
 
+mod allocator;
 mod arguments;
 mod commands;
 mod config;
@@ -29,6 +30,7 @@ use session::Session;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    allocator::settle();
     let arguments = Arguments::parse();
     let terminal = Terminal::new(arguments.global.color, arguments.global.quiet);
     let status = match run(arguments, &terminal) {

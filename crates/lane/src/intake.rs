@@ -15,7 +15,7 @@ use crate::error::LaneError;
 use crate::writer::Cleaning;
 
 /// Batches that are cleaned, or wait to be written, behind the one in hand.
-const AHEAD: usize = 4;
+const AHEAD: usize = 3;
 
 /// Reads and cleans batches of one topic.
 #[derive(Clone, Debug)]

@@ -36,8 +36,8 @@ impl Default for Trigger {
 /// A micro-batch that has gone on for so long takes no more, however large the backlog: what was read waits to be seen.
 const GATHER_TIME: Duration = Duration::from_secs(2);
 /// Records and bytes that are read and cleaned at a time: few enough that they stay in the caches of a processor core.
-const PIECE_RECORDS: usize = 16_384;
-const PIECE_BYTES: usize = 8 << 20;
+const PIECE_RECORDS: usize = 8_192;
+const PIECE_BYTES: usize = 4 << 20;
 
 /// How often a lane that waits looks for partitions that were added to its topic.
 const DISCOVER_INTERVAL: Duration = Duration::from_millis(500);

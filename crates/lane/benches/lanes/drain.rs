@@ -7,12 +7,18 @@ use crate::events::Events;
 use crate::usage::{cpu_seconds, peak_mib};
 use crate::world::World;
 
+/// Events of a request to the gateway, and requests under way.
+const REQUEST: usize = 500;
+const REQUESTS_AT_ONCE: usize = 32;
+
 pub async fn fill(place: &str, file: &str, stream: &str, rounds: usize) {
     let world = World::open(Path::new(place), stream).await;
     let events = Events::read(file, &world.stream);
     let count = events.len() * rounds;
-    for begin in (0..count).step_by(10_000) {
-        world.append((begin..(begin + 10_000).min(count)).map(|number| events.event(number))).await;
+    let requests: Vec<_> = (0..count).step_by(REQUEST).map(|begin| begin..(begin + REQUEST).min(count)).collect();
+    for group in requests.chunks(REQUESTS_AT_ONCE) {
+        let appends = group.iter().map(|request| world.append(request.clone().map(|number| events.event(number))));
+        futures::future::join_all(appends).await;
     }
     println!(r#"{{"events":{count}}}"#);
 }

@@ -1,9 +1,10 @@
-//! How fast a stream lane is, from the log to the committed Delta table. `bench/stream/run.py` runs it beside a peer.
+//! How fast the lanes are, from the log or the archive to the committed Delta table. `bench/stream/run.py` runs it beside a peer.
 //!
 //! ```text
 //! cargo bench -p pinflow-lane --bench lanes -- fill PLACE FILE STREAM ROUNDS       fills a log with the lines of FILE
 //! cargo bench -p pinflow-lane --bench lanes -- drain PLACE STREAM TABLES           takes all of that log to a table
 //! cargo bench -p pinflow-lane --bench lanes -- freshness FILE STREAM RATE SECONDS  how soon an event is seen
+//! cargo bench -p pinflow-lane --bench lanes -- clean ARCHIVE TABLES                the batch lanes of all streams
 //! cargo bench -p pinflow-lane --bench lanes -- growth FILE STREAM ROWS             a batch's time as the table grows to ROWS
 //! ```
 //!
@@ -12,6 +13,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod batch;
 mod drain;
 mod events;
 mod freshness;
@@ -33,7 +35,8 @@ async fn main() {
         ["freshness", file, stream, rate, seconds] => {
             freshness::measure(file, stream, number(rate), number(seconds)).await;
         }
+        ["clean", archive, tables] => batch::clean(archive, tables).await,
         ["growth", file, stream, rows] => growth::measure(file, stream, number(rows)).await,
-        _ => eprintln!("usage: fill | drain | freshness | growth, see the top of benches/lanes/main.rs"),
+        _ => eprintln!("usage: fill | drain | clean | freshness | growth, see the top of benches/lanes/main.rs"),
     }
 }

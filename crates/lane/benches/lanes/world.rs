@@ -30,9 +30,8 @@ pub struct World {
 impl World {
     /// The log in `place`, which is made if it is missing, with the topic of `stream`.
     pub async fn open(place: &Path, stream: &str) -> Self {
-        let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/pinterest");
-        let stream = load(&pipelines, &Overrides::default()).unwrap().stream(stream).unwrap().clone();
-        let clock: Arc<dyn Clock> = Arc::new(Stopwatch(Instant::now()));
+        let stream = streams().into_iter().find(|known| known.name == stream).unwrap();
+        let clock = stopwatch();
         let log = EmbeddedLog::open(EmbeddedOptions::new(place.join("log")), Arc::clone(&clock)).unwrap();
         if log.topic(&stream.stream.topic).await.is_err() {
             let config = TopicConfig { retention_bytes: Some(1), ..TopicConfig::default() };
@@ -51,20 +50,34 @@ impl World {
     }
 
     pub async fn lane(&self, tables: &Path, interval: Duration) -> (StreamLane, SharedStatus) {
-        let tables = TableRoot::local(tables, Upkeep::default()).unwrap();
-        let writer = LaneWriter::open(LaneParts {
-            cleaner: Arc::new(Cleaner::plan(&self.stream).await.unwrap()),
-            dead: open_dead_table(&tables, &self.stream.name).await.unwrap(),
-            stream: self.stream.clone(),
-            lane: Lane::Stream,
-            tables,
-            clock: Arc::clone(&self.clock),
-            secret: (1, 2),
-        })
-        .await
-        .unwrap();
+        let writer = writer(&self.stream, Lane::Stream, tables, &self.clock).await;
         let status = writer.status();
         let trigger = Trigger { interval, ..Trigger::default() };
         (StreamLane::new(Arc::clone(&self.log), writer, trigger).await.unwrap(), status)
     }
+}
+
+/// The streams of the built-in pipeline.
+pub fn streams() -> Vec<Stream> {
+    let pipelines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/pinterest");
+    load(&pipelines, &Overrides::default()).unwrap().streams
+}
+
+pub fn stopwatch() -> Arc<dyn Clock> {
+    Arc::new(Stopwatch(Instant::now()))
+}
+
+pub async fn writer(stream: &Stream, lane: Lane, tables: &Path, clock: &Arc<dyn Clock>) -> LaneWriter {
+    let tables = TableRoot::local(tables, Upkeep::default()).unwrap();
+    LaneWriter::open(LaneParts {
+        cleaner: Arc::new(Cleaner::plan(stream).await.unwrap()),
+        dead: open_dead_table(&tables, &stream.name).await.unwrap(),
+        stream: stream.clone(),
+        lane,
+        tables,
+        clock: Arc::clone(clock),
+        secret: (1, 2),
+    })
+    .await
+    .unwrap()
 }
