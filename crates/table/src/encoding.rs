@@ -11,7 +11,7 @@ use deltalake::parquet::basic::Compression;
 use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
 
 /// Rows of a row group. A group is held in memory until it is full, and readers share the groups of a file out among their threads.
-const GROUP_ROWS: usize = 128 << 10;
+pub(crate) const GROUP_ROWS: usize = 128 << 10;
 
 /// Rows that are looked at to tell whether a column's values repeat.
 const SAMPLE_ROWS: usize = 4096;

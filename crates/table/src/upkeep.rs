@@ -11,6 +11,7 @@ use deltalake::parquet::basic::Compression;
 use deltalake::parquet::file::properties::WriterProperties;
 use tokio::task::JoinHandle;
 
+use crate::encoding::GROUP_ROWS;
 use crate::error::TableError;
 use crate::old_versions;
 use crate::table::delta;
@@ -140,8 +141,12 @@ impl UpkeepTask {
 
 async fn merge(name: &str, table: DeltaTable, step: NonZeroU64) -> Result<DeltaTable, TableError> {
     // The compression of every other file of the table: a stronger one would cost more time than all the rest of merging.
-    let properties = WriterProperties::builder().set_compression(Compression::SNAPPY).build();
-    let merge = table.optimize().with_target_size(step).with_writer_properties(properties);
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::SNAPPY)
+        .set_max_row_group_row_count(Some(GROUP_ROWS))
+        .build();
+    // One file after the other: it is no hurry, and each takes memory beside the lane's own.
+    let merge = table.optimize().with_target_size(step).with_writer_properties(properties).with_max_concurrent_tasks(1);
     let merged = merge.with_commit_properties(without_cleaning()).await;
     let (table, metrics) = merged.map_err(|e| delta("compact", name, e))?;
     tracing::debug!(
