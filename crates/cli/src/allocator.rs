@@ -4,6 +4,8 @@
 //! second without use; the kernel then clears each of them anew, which took a third of a lane's processor time.
 
 use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// Ordinary pages, and ten seconds until what is not used goes back to the system.
 const SETTINGS: [(&str, &str); 2] = [("MIMALLOC_ALLOW_THP", "0"), ("MIMALLOC_PURGE_DELAY", "10000")];
@@ -15,23 +17,16 @@ fn missing(is_set: impl Fn(&str) -> bool) -> Vec<(&'static str, &'static str)> {
 
 /// Starts this program once more in the same process, with the settings, unless the environment has them. Where that is not to be had
 /// the program goes on as it is, only slower.
-#[cfg(target_os = "linux")]
-#[expect(clippy::disallowed_methods, reason = "this is the binary, which reads the environment")]
 pub(crate) fn settle() {
-    use std::os::unix::process::CommandExt;
-
     let missing = missing(|name| std::env::var_os(name).is_some());
     let (Ok(program), false) = (std::env::current_exe(), missing.is_empty()) else { return };
     let mut arguments = std::env::args_os();
     let name = arguments.next();
-    let mut command = std::process::Command::new(&program);
+    let mut command = Command::new(program);
     command.arg0(name.as_deref().unwrap_or(OsStr::new("pinflow"))).args(arguments).envs(missing);
     // Returns only where it failed.
     let _ = command.exec();
 }
-
-#[cfg(not(target_os = "linux"))]
-pub(crate) fn settle() {}
 
 #[cfg(test)]
 mod tests {

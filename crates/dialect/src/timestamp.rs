@@ -33,7 +33,7 @@ fn parse_plain(text: &[u8]) -> Option<i64> {
     let month_days = match month {
         2 => 28 + i64::from(is_leap),
         4 | 6 | 9 | 11 => 30,
-        1..=12 => 31,
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
         _ => return None,
     };
     if !(1..=month_days).contains(&day) || hour > 23 || minute > 59 || second > 59 {
