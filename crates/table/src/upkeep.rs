@@ -145,8 +145,7 @@ async fn merge(name: &str, table: DeltaTable, step: NonZeroU64) -> Result<DeltaT
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(GROUP_ROWS))
         .build();
-    // One file after the other: it is no hurry, and each takes memory beside the lane's own.
-    let merge = table.optimize().with_target_size(step).with_writer_properties(properties).with_max_concurrent_tasks(1);
+    let merge = table.optimize().with_target_size(step).with_writer_properties(properties);
     let merged = merge.with_commit_properties(without_cleaning()).await;
     let (table, metrics) = merged.map_err(|e| delta("compact", name, e))?;
     tracing::debug!(
