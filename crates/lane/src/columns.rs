@@ -28,9 +28,12 @@ impl LaneWriter {
         if !new.is_empty() {
             let names: Vec<&str> = new.iter().map(|field| field.name().as_str()).collect();
             tracing::warn!(lane = %self.name(), columns = ?names, "the table gets columns for fields that the schema lacks");
+            // Where that fails, whether the table has them is not known.
+            let doubted = std::mem::replace(&mut self.in_doubt, true);
             self.table.evolve(&new).await?;
             let before = std::mem::replace(&mut gathering.files, self.table.begin_files()?);
             gathering.written.join(before.finish().await?);
+            self.in_doubt = doubted;
         }
         Ok(fit(self.table.schema(), &rows))
     }

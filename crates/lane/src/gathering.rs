@@ -12,6 +12,9 @@ use crate::chunk::Chunk;
 use crate::freshness::Arrivals;
 use crate::removal::Removal;
 
+/// Bytes of dead letters that one commit gathers at most, but for its last batch.
+const LETTER_BYTES: usize = 32 << 20;
+
 /// Batches of one commit.
 #[derive(Debug)]
 pub(crate) struct Gathering {
@@ -24,6 +27,10 @@ pub(crate) struct Gathering {
     /// By partition, from where to where.
     pub ranges: BTreeMap<Partition, (Offset, Offset)>,
     pub records: u64,
+    /// Bytes of the records.
+    pub bytes: usize,
+    /// Bytes of those that became letters: they wait in memory for the commit, rows do not.
+    pub letter_bytes: usize,
     pub rows: u64,
     pub duplicates: u64,
     pub filtered: u64,
@@ -46,6 +53,8 @@ impl Gathering {
             new_keys: NewKeys::default(),
             ranges: BTreeMap::new(),
             records: 0,
+            bytes: 0,
+            letter_bytes: 0,
             rows: 0,
             duplicates: 0,
             filtered: 0,
@@ -58,11 +67,17 @@ impl Gathering {
         }
     }
 
+    /// Whether so much waits in memory that the commit must not take more.
+    pub fn is_heavy(&self) -> bool {
+        self.letter_bytes >= LETTER_BYTES
+    }
+
     /// Counts the records of chunks in, each of which goes on where the one before it ended.
     pub fn cover(&mut self, chunks: &[Chunk]) {
         for chunk in chunks {
             self.ranges.entry(chunk.partition).or_insert((chunk.from, chunk.from)).1 = chunk.next;
             self.records += chunk.len() as u64;
+            self.bytes += chunk.bytes();
             self.arrivals.add(chunk);
         }
     }

@@ -12,7 +12,7 @@ use pinflow_clean::{CleanBatch, Cleaner, NewKeys, definition};
 use pinflow_event::{Clock, Offset, Partition, TopicName};
 
 use pinflow_pipeline::{Lane, Stream};
-use pinflow_table::{Commit, Progress, Table, TableLocation, TableRoot};
+use pinflow_table::{Commit, DeadLetter, Progress, Table, TableLocation, TableRoot};
 
 use tokio::time::Instant;
 
@@ -170,22 +170,6 @@ impl LaneWriter {
         Cleaning { stream: self.parts.stream.name.clone(), cleaner: Arc::clone(&self.parts.cleaner) }
     }
 
-    /// Takes a cleaned batch to the table. Its chunks begin at the committed positions, one a partition at most.
-    /// `began` is when the first record was in hand.
-    ///
-    /// # Errors
-    /// [`LaneError`]; the same chunks may be offered again then.
-    pub(crate) async fn write(
-        &mut self,
-        chunks: &[Chunk],
-        cleaned: CleanBatch,
-        began: Instant,
-    ) -> Result<(), LaneError> {
-        let mut gathering = self.begin(began)?;
-        self.gather(&mut gathering, chunks, cleaned).await?;
-        self.commit(gathering).await
-    }
-
     /// Begins a commit.
     ///
     /// # Errors
@@ -199,22 +183,26 @@ impl LaneWriter {
     /// Adds a cleaned batch to a commit. Its chunks begin where the commit's chunks so far end, else at the committed positions.
     ///
     /// # Errors
-    /// [`LaneError::Key`].
+    /// [`LaneError::Key`]; [`LaneError::Table`] where the table does not take a column that is new. A part of the batch may be in the
+    /// commit then, so it must not be made.
     pub(crate) async fn gather(
         &mut self,
         gathering: &mut Gathering,
         chunks: &[Chunk],
         cleaned: CleanBatch,
     ) -> Result<(), LaneError> {
-        gathering.letters.extend(cleaned.rejects.iter().map(|reject| self.dead_letter(chunks, reject)));
+        let letters: Vec<DeadLetter> = cleaned.rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
+        self.gather_rows(gathering, cleaned).await?;
+        gathering.letter_bytes += letters.iter().filter_map(|letter| letter.raw.as_ref()).map(Vec::len).sum::<usize>();
+        gathering.letters.extend(letters);
         gathering.cover(chunks);
-        self.gather_rows(gathering, cleaned).await
+        Ok(())
     }
 
     /// Adds the rows of a cleaned batch to a commit.
     ///
     /// # Errors
-    /// [`LaneError::Key`]; [`LaneError::Table`] where the table does not take a column that is new.
+    /// As [`LaneWriter::gather`].
     pub(crate) async fn gather_rows(
         &mut self,
         gathering: &mut Gathering,

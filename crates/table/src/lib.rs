@@ -6,6 +6,7 @@
 mod columns;
 mod commit;
 mod dead;
+mod encoding;
 mod error;
 mod files;
 mod history;

@@ -16,7 +16,7 @@ use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 
-use crate::columns::{is_evolved, stored_schema, with_evolved};
+use crate::columns::{is_evolved, stored_schema, with_evolved, without_evolved};
 use crate::commit::{Commit, Progress};
 use crate::error::TableError;
 use crate::files::{TableFiles, WrittenFiles};
@@ -346,7 +346,9 @@ impl Table {
     /// [`TableError::Delta`].
     pub async fn reload(&mut self) -> Result<(), TableError> {
         self.progress.clear();
-        self.table.update_state().await.map_err(|e| delta("read", &self.name, e))
+        self.table.update_state().await.map_err(|e| delta("read", &self.name, e))?;
+        self.schema = with_evolved(&without_evolved(&self.schema), &stored_schema(&self.name, &self.table)?);
+        Ok(())
     }
 
     /// After a commit that was reported as failed and is there all the same: whether its name survives a power cut is not known.

@@ -5,8 +5,11 @@
 //! reject (or, where the field says so, a counted null) instead of a silent null, and a record that lacks a required
 //! field is a reject.
 
+mod plain;
+
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder};
@@ -17,6 +20,7 @@ use serde_json::value::RawValue;
 
 use crate::reject::{Reject, RejectCause};
 use crate::unknown::{Encounters, UnknownFields};
+use plain::PlainReader;
 
 /// The decoded part of a batch.
 pub(crate) struct Decoded {
@@ -40,13 +44,17 @@ pub(crate) struct Decoder {
     fields: Vec<Field>,
     schema: SchemaRef,
     unknown: UnknownFieldPolicies,
+    plain: PlainReader,
 }
 
 /// A field's value in one record.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 enum Slot<'a> {
     Absent,
     Null,
     Text(Cow<'a, str>),
+    /// A text that had escapes: where it stands among the unescaped ones of its record.
+    Unescaped(Range<usize>),
     Whole(i64),
     Real(f64),
     Truth(bool),
@@ -57,6 +65,7 @@ enum Slot<'a> {
 
 /// What stood where another type was wanted.
 #[derive(Clone, Copy)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 enum Found {
     Text,
     Truth,
@@ -81,7 +90,8 @@ impl Decoder {
     pub fn new(fields: &[Field], unknown: &UnknownFieldPolicies) -> Self {
         let columns: Vec<ArrowField> =
             fields.iter().map(|f| ArrowField::new(&f.name, arrow_type(f.kind), true)).collect();
-        Self { fields: fields.to_vec(), schema: Arc::new(Schema::new(columns)), unknown: unknown.clone() }
+        let schema = Arc::new(Schema::new(columns));
+        Self { fields: fields.to_vec(), schema, unknown: unknown.clone(), plain: PlainReader::new(fields) }
     }
 
     pub fn schema(&self) -> &SchemaRef {
@@ -96,16 +106,16 @@ impl Decoder {
         let mut nulled = vec![0; self.fields.len()];
         let mut unknown = Encounters::new(&self.unknown);
         let mut evolving = Vec::new();
-        let mut slots: Vec<Slot<'_>> = Vec::with_capacity(self.fields.len());
+        let mut slots: Vec<Slot<'_>> = self.fields.iter().map(|_| Slot::Absent).collect();
+        let mut unescaped = String::new();
         for (index, record) in records.iter().enumerate() {
-            slots.clear();
-            slots.extend(self.fields.iter().map(|_| Slot::Absent));
+            slots.fill_with(|| Slot::Absent);
             unknown.begin();
-            match self.decode_one(*record, &mut slots, &mut nulled, &mut unknown) {
+            match self.decode_one(*record, &mut slots, &mut unescaped, &mut nulled, &mut unknown) {
                 Ok(()) => {
                     let number = u32::try_from(index).expect("a batch has less than 2^32 records");
-                    for (column, slot) in columns.iter_mut().zip(slots.drain(..)) {
-                        column.push(slot);
+                    for (column, slot) in columns.iter_mut().zip(&slots) {
+                        column.push(slot, &unescaped);
                     }
                     origin.push(number);
                     if unknown.evolves() {
@@ -126,16 +136,18 @@ impl Decoder {
         &self,
         record: Option<&'a [u8]>,
         slots: &mut [Slot<'a>],
+        unescaped: &mut String,
         nulled: &mut [u64],
         unknown: &mut Encounters<'_>,
     ) -> Result<(), RejectCause> {
         let bytes = record.ok_or(RejectCause::Tombstone)?;
         // The whole of it: the parser does not look into the texts of fields that it skips.
         let text = std::str::from_utf8(bytes).map_err(|error| RejectCause::NotJson { reason: error.to_string() })?;
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let seed = RecordSeed { fields: &self.fields, slots, unknown };
-        let object = seed.deserialize(&mut reader).and_then(|()| reader.end());
-        object.map_err(|error| not_an_object(text, &error))?;
+        unescaped.clear();
+        if self.plain.read(text, slots, unescaped, &mut |name: &str| unknown.meet(name)).is_none() {
+            slots.fill_with(|| Slot::Absent);
+            self.read_any(text, slots, unknown)?;
+        }
         if let Some(field) = unknown.take_refused() {
             return Err(RejectCause::UnknownField { field });
         }
@@ -163,6 +175,19 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    /// Reads whatever is an object, by the full parser.
+    fn read_any<'a>(
+        &self,
+        text: &'a str,
+        slots: &mut [Slot<'a>],
+        unknown: &mut Encounters<'_>,
+    ) -> Result<(), RejectCause> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let seed = RecordSeed { fields: &self.fields, slots, unknown };
+        let object = seed.deserialize(&mut reader).and_then(|()| reader.end());
+        object.map_err(|error| not_an_object(text, &error))
     }
 }
 
@@ -370,12 +395,13 @@ impl Column {
         }
     }
 
-    fn push(&mut self, slot: Slot<'_>) {
+    fn push(&mut self, slot: &Slot<'_>, unescaped: &str) {
         match (self, slot) {
             (Column::Text(builder), Slot::Text(text)) => builder.append_value(text),
-            (Column::Whole(builder), Slot::Whole(number)) => builder.append_value(number),
-            (Column::Real(builder), Slot::Real(number)) => builder.append_value(number),
-            (Column::Truth(builder), Slot::Truth(truth)) => builder.append_value(truth),
+            (Column::Text(builder), Slot::Unescaped(range)) => builder.append_value(&unescaped[range.clone()]),
+            (Column::Whole(builder), Slot::Whole(number)) => builder.append_value(*number),
+            (Column::Real(builder), Slot::Real(number)) => builder.append_value(*number),
+            (Column::Truth(builder), Slot::Truth(truth)) => builder.append_value(*truth),
             (Column::Text(builder), _) => builder.append_null(),
             (Column::Whole(builder), _) => builder.append_null(),
             (Column::Real(builder), _) => builder.append_null(),
@@ -392,3 +418,6 @@ impl Column {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
