@@ -125,7 +125,7 @@ impl Stages {
             config.query.clone(),
         )?
         .with_raw(Arc::new(ArchivedTopics {
-            archive: ArchiveReader::local(Arc::clone(&store), archived),
+            archive: archive_reader.clone(),
             topics: topics(&config.pipeline, Lane::Batch),
         }))
         .with_fresh(Arc::new(StreamTails(tails)));
