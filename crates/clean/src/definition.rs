@@ -3,10 +3,11 @@
 use std::hash::Hasher;
 
 use pinflow_dialect::parse;
-use pinflow_pipeline::{Stream, WrongType};
+use pinflow_pipeline::{Stream, UnknownFieldPolicies, WrongType};
 use siphasher::sip::SipHasher24;
 
-/// A number for how `stream` makes rows of records: its fields, its SELECT without comments and layout, and its key. Positive, and the
+/// A number for how `stream` makes rows of records: its fields, its SELECT without comments and layout, its key, and
+/// what it makes of unknown fields. Positive, and the
 /// same for the same definition on every machine and in every later version: tables keep it.
 pub fn definition(stream: &Stream) -> i64 {
     let mut hash = SipHasher24::new();
@@ -24,6 +25,12 @@ pub fn definition(stream: &Stream) -> i64 {
     let select = &stream.clean.text;
     add(&parse(select).map_or_else(|_| select.clone(), |statement| statement.to_string()));
     add(stream.key.as_deref().unwrap_or_default());
+    let UnknownFieldPolicies { others, named } = &stream.unknown_fields;
+    // The default adds nothing: tables that are older than the policies keep their number.
+    if stream.unknown_fields != UnknownFieldPolicies::default() {
+        add(others.as_str());
+        named.iter().for_each(|(name, policy)| [name, policy.as_str()].into_iter().for_each(&mut add));
+    }
     (hash.finish() >> 1).max(1).cast_signed()
 }
 
@@ -31,7 +38,7 @@ pub fn definition(stream: &Stream) -> i64 {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use pinflow_pipeline::{Field, FieldType, LaneSpec, TextFile};
+    use pinflow_pipeline::{Field, FieldType, LaneSpec, TextFile, UnknownFieldPolicy};
 
     fn stream(sql: &str) -> Stream {
         let lane = LaneSpec { topic: "t".parse().unwrap(), table: "t".to_owned() };
@@ -42,7 +49,9 @@ mod tests {
             batch: lane.clone(),
             stream: lane,
             key: Some("id".to_owned()),
+            within: None,
             schema: vec![field],
+            unknown_fields: UnknownFieldPolicies::default(),
             clean: TextFile { path: "t.sql".into(), text: sql.to_owned() },
         }
     }
@@ -60,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_key_count() {
+    fn fields_key_and_policies_count() {
         let plain = stream("SELECT id FROM input");
         let mut keyless = plain.clone();
         keyless.key = None;
@@ -68,7 +77,10 @@ mod tests {
         required.schema[0].required = true;
         let mut lenient = plain.clone();
         lenient.schema[0].wrong_type = WrongType::Null;
-        let all = [plain, keyless, required, lenient].map(|stream| definition(&stream));
+        let (mut strict, mut strict_here) = (plain.clone(), plain.clone());
+        strict.unknown_fields.others = UnknownFieldPolicy::Dead;
+        strict_here.unknown_fields.named.insert("colour".to_owned(), UnknownFieldPolicy::Dead);
+        let all = [plain, keyless, required, lenient, strict, strict_here].map(|stream| definition(&stream));
         for (number, one) in all.iter().enumerate() {
             assert!(all[..number].iter().all(|other| other != one), "{all:?}");
         }

@@ -1,22 +1,33 @@
 //! De-duplication by key: of several rows with the same key the first arrival wins.
 //!
 //! A key is remembered by 128 bits: the number itself, or a keyed hash of the text. Two of a billion texts share a hash with a
-//! probability of 10^-20. A remembered key takes 16 bytes, 18 to 37 with the free places of the hash table.
+//! probability of 10^-20. A remembered key takes 16 bytes, 18 to 37 with the free places of the hash table; with a window 20 bytes,
+//! 24 to 46.
 
 use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use arrow::compute::{cast, filter_record_batch};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
 use hashbrown::HashSet;
+use pinflow_event::Timestamp;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// The keys that a table holds.
+use crate::window::KeyWindow;
+
+/// The keys that a table holds, or those of a window.
 #[derive(Debug)]
 pub struct KeySet {
     secret: (u64, u64),
-    seen: HashSet<u128, Spread>,
+    seen: Seen,
+}
+
+#[derive(Debug)]
+enum Seen {
+    Ever(HashSet<u128, Spread>),
+    Within(KeyWindow),
 }
 
 /// The keys of rows that are on their way to a commit.
@@ -35,30 +46,44 @@ pub struct Distinct {
 }
 
 impl KeySet {
-    /// An empty set. `secret` keeps clients from choosing texts that share a hash: draw it anew for each process.
-    pub fn new(secret: (u64, u64)) -> Self {
-        Self { secret, seen: HashSet::with_hasher(Spread) }
+    /// An empty set. `secret` keeps clients from choosing texts that share a hash: draw it anew for each process. Where `within` is
+    /// given, a key is forgotten so long after the commit that brought it in.
+    pub fn new(secret: (u64, u64), within: Option<Duration>) -> Self {
+        let seen = match within {
+            None => Seen::Ever(HashSet::with_hasher(Spread)),
+            Some(window) => Seen::Within(KeyWindow::new(window)),
+        };
+        Self { secret, seen }
     }
 
     /// How many keys there are.
     pub fn len(&self) -> usize {
-        self.seen.len()
+        match &self.seen {
+            Seen::Ever(keys) => keys.len(),
+            Seen::Within(window) => window.len(),
+        }
     }
 
     /// Whether no key was seen yet.
     pub fn is_empty(&self) -> bool {
-        self.seen.is_empty()
+        self.len() == 0
     }
 
-    /// Remembers the keys of rows that a table holds already.
+    /// Remembers the keys of rows that a table holds already, since `committed` at the latest.
     ///
     /// # Errors
     /// Where the column's type is no key's type.
-    pub fn remember(&mut self, keys: &ArrayRef) -> Result<(), ArrowError> {
-        self.hashes(keys)?.into_iter().flatten().for_each(|hash| {
-            self.seen.insert(hash);
-        });
+    pub fn remember(&mut self, keys: &ArrayRef, committed: Timestamp) -> Result<(), ArrowError> {
+        let hashes = self.hashes(keys)?;
+        self.insert(hashes.into_iter().flatten(), committed);
         Ok(())
+    }
+
+    /// Forgets the keys whose window has passed by `now`; without a window, none.
+    pub fn forget(&mut self, now: Timestamp) {
+        if let Seen::Within(window) = &mut self.seen {
+            window.forget(now);
+        }
     }
 
     /// Drops the rows whose key is known, is among `new`, or stands earlier in the batch; the keys of the others join `new`. The
@@ -71,7 +96,7 @@ impl KeySet {
         new.0.reserve(hashes.len());
         let kept: BooleanArray = hashes
             .iter()
-            .map(|hash| Some(hash.is_none_or(|hash| !self.seen.contains(&hash) && new.0.insert(hash))))
+            .map(|hash| Some(hash.is_none_or(|hash| !self.contains(hash) && new.0.insert(hash))))
             .collect();
         let distinct =
             if kept.true_count() == rows.num_rows() { rows.clone() } else { filter_record_batch(rows, &kept)? };
@@ -80,8 +105,22 @@ impl KeySet {
     }
 
     /// Remembers the keys of rows that are committed.
-    pub fn accept(&mut self, committed: NewKeys) {
-        self.seen.extend(committed.0);
+    pub fn accept(&mut self, keys: NewKeys, committed: Timestamp) {
+        self.insert(keys.0.into_iter(), committed);
+    }
+
+    fn contains(&self, hash: u128) -> bool {
+        match &self.seen {
+            Seen::Ever(keys) => keys.contains(&hash),
+            Seen::Within(window) => window.contains(hash),
+        }
+    }
+
+    fn insert(&mut self, hashes: impl Iterator<Item = u128>, committed: Timestamp) {
+        match &mut self.seen {
+            Seen::Ever(keys) => keys.extend(hashes),
+            Seen::Within(window) => hashes.for_each(|hash| window.insert(hash, committed)),
+        }
     }
 
     fn hashes(&self, keys: &ArrayRef) -> Result<Vec<Option<u128>>, ArrowError> {
@@ -106,9 +145,9 @@ impl KeySet {
 
 /// Spreads the 128 bits of a key over the table; texts are hashed already, numbers are consecutive.
 #[derive(Clone, Copy, Debug, Default)]
-struct Spread;
+pub(crate) struct Spread;
 
-struct SpreadHasher(u64);
+pub(crate) struct SpreadHasher(u64);
 
 impl BuildHasher for Spread {
     type Hasher = SpreadHasher;
@@ -154,11 +193,11 @@ mod tests {
 
     #[test]
     fn the_first_arrival_wins_within_a_batch_and_over_batches() {
-        let mut keys = KeySet::new((1, 2));
+        let mut keys = KeySet::new((1, 2), None);
         let mut new = NewKeys::default();
         let first = keys.distinct(&rows(Arc::new(StringArray::from(vec!["a", "b", "a"]))), 0, &mut new).unwrap();
         assert_eq!((first.rows.num_rows(), first.duplicates), (2, 1));
-        keys.accept(new);
+        keys.accept(new, Timestamp::from_millis(0));
         let second =
             keys.distinct(&rows(Arc::new(StringArray::from(vec!["b", "c"]))), 0, &mut NewKeys::default()).unwrap();
         assert_eq!(second.kept, BooleanArray::from(vec![false, true]));
@@ -166,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_batch_that_was_not_committed_is_not_remembered() {
-        let keys = KeySet::new((1, 2));
+        let keys = KeySet::new((1, 2), None);
         for _ in 0..2 {
             let batch =
                 keys.distinct(&rows(Arc::new(Int64Array::from(vec![1, 2]))), 0, &mut NewKeys::default()).unwrap();
@@ -176,8 +215,12 @@ mod tests {
 
     #[test]
     fn keys_of_the_table_itself_are_known() {
-        let mut keys = KeySet::new((1, 2));
-        keys.remember(&(Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(-1), None])) as ArrayRef)).unwrap();
+        let mut keys = KeySet::new((1, 2), None);
+        keys.remember(
+            &(Arc::new(Int64Array::from(vec![Some(i64::MIN), Some(-1), None])) as ArrayRef),
+            Timestamp::from_millis(0),
+        )
+        .unwrap();
         let batch = keys
             .distinct(&rows(Arc::new(Int64Array::from(vec![-1, 1, i64::MIN]))), 0, &mut NewKeys::default())
             .unwrap();
@@ -186,9 +229,9 @@ mod tests {
 
     #[test]
     fn a_million_consecutive_numbers_are_told_apart() {
-        let mut keys = KeySet::new((1, 2));
+        let mut keys = KeySet::new((1, 2), None);
         let all: ArrayRef = Arc::new(Int64Array::from_iter_values(0..1_000_000));
-        keys.remember(&all).unwrap();
+        keys.remember(&all, Timestamp::from_millis(0)).unwrap();
         assert_eq!(keys.len(), 1_000_000);
     }
 }

@@ -8,13 +8,17 @@ mod decode;
 mod definition;
 mod error;
 mod key;
+mod lines;
 mod reject;
 mod select;
+mod unknown;
+mod window;
 
 pub use definition::definition;
 pub use error::CleanError;
 pub use key::{Distinct, KeySet, NewKeys};
 pub use reject::{Reject, RejectCause};
+pub use unknown::UnknownFields;
 
 use std::path::PathBuf;
 
@@ -22,7 +26,7 @@ use arrow::array::{Array, ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::{concat_batches, filter_record_batch};
 use arrow::datatypes::{DataType, SchemaRef};
 use arrow::error::ArrowError;
-use pinflow_pipeline::Stream;
+use pinflow_pipeline::{Stream, UnknownFieldPolicies};
 
 use decode::Decoder;
 use select::{Select, Selected};
@@ -35,6 +39,7 @@ pub struct Cleaner {
     decoder: Decoder,
     select: Select,
     key: Option<Key>,
+    unknown_fields: UnknownFieldPolicies,
 }
 
 #[derive(Debug)]
@@ -46,7 +51,8 @@ struct Key {
 /// What became of a batch of records. `rows`, `rejects` and `filtered` account for every record.
 #[derive(Debug)]
 pub struct CleanBatch {
-    /// The cleaned rows, in arrival order, in the types that tables hold.
+    /// The cleaned rows, in arrival order, in the types that tables hold. Behind the columns of [`Cleaner::output_schema`] there may
+    /// be more: a nullable text column for each field that the schema lacks and the stream's policy makes a column.
     pub rows: RecordBatch,
     /// For each row, the number of the record that it came from.
     pub origin: Vec<u32>,
@@ -56,6 +62,8 @@ pub struct CleanBatch {
     pub filtered: u64,
     /// How often a value of the wrong type was taken as null, because the field's policy says so.
     pub nulled: u64,
+    /// The fields that the schema lacks.
+    pub unknown: UnknownFields,
 }
 
 impl Cleaner {
@@ -64,7 +72,7 @@ impl Cleaner {
     /// # Errors
     /// [`CleanError::Select`] with file, line and hint; [`CleanError::UnknownKey`].
     pub async fn plan(stream: &Stream) -> Result<Self, CleanError> {
-        let decoder = Decoder::new(&stream.schema);
+        let decoder = Decoder::new(&stream.schema, &stream.unknown_fields);
         let select =
             Select::plan(&stream.clean.text, decoder.schema()).await.map_err(|refusal| CleanError::Select {
                 stream: stream.name.clone(),
@@ -74,7 +82,8 @@ impl Cleaner {
                 hint: refusal.hint,
             })?;
         let key = stream.key.as_ref().map(|name| key_column(stream, name, select.output())).transpose()?;
-        Ok(Self { stream: stream.name.clone(), file: stream.clean.path.clone(), decoder, select, key })
+        let (file, unknown_fields) = (stream.clean.path.clone(), stream.unknown_fields.clone());
+        Ok(Self { stream: stream.name.clone(), file, decoder, select, key, unknown_fields })
     }
 
     /// The columns of the cleaned rows, all nullable.
@@ -101,12 +110,20 @@ impl Cleaner {
         let filtered = (count - failed - selected.rows.num_rows()) as u64;
         let selected = self.split_off_keyless(selected, &mut rejects).map_err(|e| self.engine(&e))?;
         rejects.sort_by_key(|reject| reject.index);
+        let rows = if decoded.evolving.is_empty() {
+            selected.rows
+        } else {
+            let (origin, policies) = (&selected.origin, &self.unknown_fields);
+            unknown::with_evolved_columns(selected.rows, origin, &decoded.evolving, records, policies)
+                .map_err(|e| self.engine(&e))?
+        };
         Ok(CleanBatch {
-            rows: selected.rows,
+            rows,
             origin: selected.origin,
             rejects,
             filtered,
             nulled: decoded.nulled.iter().sum(),
+            unknown: decoded.unknown,
         })
     }
 
@@ -130,7 +147,8 @@ impl Cleaner {
             Err(error) if count <= 1 => {
                 if count == 1 {
                     let reason = error.strip_backtrace().lines().next().unwrap_or_default().to_owned();
-                    let cause = RejectCause::Select { file: self.file.clone(), reason };
+                    let line = self.select.failing_line(rows);
+                    let cause = RejectCause::Select { file: self.file.clone(), line, reason };
                     rejects.push(Reject { index: origin[start] as usize, cause });
                 }
                 Ok(Selected { rows: RecordBatch::new_empty(self.select.output().clone()), origin: Vec::new() })

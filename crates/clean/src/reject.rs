@@ -1,7 +1,7 @@
 //! A record that cannot be cleaned, and why.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pinflow_pipeline::FieldType;
 
@@ -31,6 +31,11 @@ pub enum RejectCause {
         /// The field.
         field: String,
     },
+    /// The record has a field that the schema lacks, and the stream takes none such.
+    UnknownField {
+        /// The field.
+        field: String,
+    },
     /// A field's value has another type than the schema says.
     WrongType {
         /// The field.
@@ -49,19 +54,23 @@ pub enum RejectCause {
     Select {
         /// The SQL file.
         file: PathBuf,
+        /// The line of the expression that failed, from 1, where it can be told.
+        line: Option<u64>,
         /// What the engine says.
         reason: String,
     },
 }
 
 impl RejectCause {
-    /// The schema's field or the SQL file that the record fails on, where one can be named.
+    /// The schema's field, or the SQL file and its line, that the record fails on, where one can be named.
     pub fn place(&self) -> Option<String> {
         match self {
             RejectCause::Tombstone | RejectCause::NotJson { .. } | RejectCause::NotAnObject => None,
-            RejectCause::Required { field } | RejectCause::WrongType { field, .. } => Some(field.clone()),
+            RejectCause::Required { field }
+            | RejectCause::UnknownField { field }
+            | RejectCause::WrongType { field, .. } => Some(field.clone()),
             RejectCause::NoKey { key } => Some(key.clone()),
-            RejectCause::Select { file, .. } => Some(file.display().to_string()),
+            RejectCause::Select { file, line, .. } => Some(place_in(file, *line)),
         }
     }
 }
@@ -73,9 +82,19 @@ impl fmt::Display for RejectCause {
             RejectCause::NotJson { reason } => write!(f, "not JSON: {reason}"),
             RejectCause::NotAnObject => f.write_str("not a JSON object"),
             RejectCause::Required { field } => write!(f, "field `{field}` is required, but missing or null"),
+            RejectCause::UnknownField { field } => write!(f, "field `{field}` is not in the schema"),
             RejectCause::WrongType { field, wanted, found } => write!(f, "field `{field}` is {found}, not a {wanted}"),
             RejectCause::NoKey { key } => write!(f, "the key `{key}` is missing or null"),
-            RejectCause::Select { file, reason } => write!(f, "{} failed on this record: {reason}", file.display()),
+            RejectCause::Select { file, line, reason } => {
+                write!(f, "{} failed on this record: {reason}", place_in(file, *line))
+            }
         }
+    }
+}
+
+fn place_in(file: &Path, line: Option<u64>) -> String {
+    match line {
+        Some(line) => format!("{}:{line}", file.display()),
+        None => file.display().to_string(),
     }
 }

@@ -20,6 +20,8 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionConfig;
 use pinflow_dialect::DialectError;
 
+use crate::lines::SelectLines;
+
 /// The table that a cleaning SELECT reads.
 const INPUT: &str = "input";
 
@@ -29,6 +31,7 @@ pub(crate) struct Select {
     steps: Vec<Step>,
     /// The columns as they are stored.
     output: SchemaRef,
+    lines: SelectLines,
 }
 
 #[derive(Debug)]
@@ -83,7 +86,7 @@ impl Select {
         let mut steps = Vec::new();
         collect_steps(&plan, &state, &mut steps)?;
         let output = stored_schema(plan.schema())?;
-        Ok(Self { steps, output })
+        Ok(Self { steps, output, lines: SelectLines::of(sql) })
     }
 
     /// The columns that come out, in stored types.
@@ -131,6 +134,33 @@ impl Select {
             })
             .collect::<Result<Vec<ArrayRef>, _>>()?;
         Ok(Selected { rows: batch(&self.output, columns, origin.len())?, origin })
+    }
+
+    /// The line of the expression that fails on `input`, where it can be told.
+    pub fn failing_line(&self, input: &RecordBatch) -> Option<u64> {
+        let mut rows = input.clone();
+        for step in &self.steps {
+            let count = rows.num_rows();
+            match step {
+                Step::Filter(condition) => {
+                    let Ok(truth) = condition.evaluate(&rows).and_then(|truth| truth.into_array(count)) else {
+                        return self.lines.filter();
+                    };
+                    rows = filter_record_batch(&rows, truth.as_any().downcast_ref::<BooleanArray>()?).ok()?;
+                }
+                Step::Project(expressions, schema) => {
+                    let mut columns = Vec::with_capacity(expressions.len());
+                    for (expression, column) in expressions.iter().zip(schema.fields()) {
+                        match expression.evaluate(&rows).and_then(|values| values.into_array(count)) {
+                            Ok(values) => columns.push(values),
+                            Err(_) => return self.lines.column(column.name()),
+                        }
+                    }
+                    rows = batch(schema, columns, count).ok()?;
+                }
+            }
+        }
+        None
     }
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatch;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use pinflow_clean::{Cleaner, KeySet, NewKeys};
+use pinflow_event::Timestamp;
 use pinflow_pipeline::{Overrides, Pipeline, Stream, built_in};
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ fn pipeline() -> Pipeline {
 /// The cleaned rows of `stream` on the golden input, with batches cut every `batch` records.
 async fn clean(stream: &Stream, batch: usize) -> Vec<RecordBatch> {
     let cleaner = Cleaner::plan(stream).await.unwrap();
-    let mut keys = KeySet::new((7, 11));
+    let mut keys = KeySet::new((7, 11), None);
     let input = lines(&golden().join("input").join(format!("{}.ndjson", stream.name)));
     let mut rows = Vec::new();
     for records in input.chunks(batch) {
@@ -38,7 +39,7 @@ async fn clean(stream: &Stream, batch: usize) -> Vec<RecordBatch> {
             Some(key) => {
                 let mut new = NewKeys::default();
                 let distinct = keys.distinct(&cleaned.rows, key, &mut new).unwrap();
-                keys.accept(new);
+                keys.accept(new, Timestamp::default());
                 distinct.rows
             }
             None => cleaned.rows,

@@ -2,6 +2,8 @@
 //!
 //! Stdout is data, all else goes to stderr. One file a command under `commands`.
 
+#[cfg(target_os = "linux")]
+mod allocator;
 mod arguments;
 mod commands;
 mod config;
@@ -29,6 +31,8 @@ use session::Session;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    allocator::settle();
     let arguments = Arguments::parse();
     let terminal = Terminal::new(arguments.global.color, arguments.global.quiet);
     let status = match run(arguments, &terminal) {

@@ -1,6 +1,6 @@
 //! What a node says, as rows.
 
-use pinflow_dashboard::view::RunState;
+use pinflow_dashboard::view::{LetterOutcome, RunState};
 use pinflow_node::ReplayView;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,7 @@ pub fn balance(balance: &[BalanceRow]) -> Rows {
         "duplicates",
         "filtered",
         "dead",
+        "dropped",
         "in flight",
         "balances",
     ]);
@@ -31,6 +32,7 @@ pub fn balance(balance: &[BalanceRow]) -> Rows {
             json!(row.duplicates),
             json!(row.filtered),
             json!(row.dead),
+            json!(row.dropped),
             json!(row.in_flight),
             json!(row.balances),
         ]
@@ -160,7 +162,8 @@ pub fn runs(runs: &[Run]) -> Rows {
 
 /// Dead letters.
 pub fn dead(letters: &[DeadLetter]) -> Rows {
-    let mut rows = Rows::new(&["lane", "topic", "partition", "offset", "arrived (ms)", "reason", "raw"]);
+    let mut rows =
+        Rows::new(&["lane", "topic", "partition", "offset", "arrived (ms)", "reason", "place", "bytes", "raw"]);
     rows.rows.extend(letters.iter().map(|letter| {
         vec![
             json!(letter.lane),
@@ -169,9 +172,39 @@ pub fn dead(letters: &[DeadLetter]) -> Rows {
             json!(letter.offset),
             json!(letter.arrived_ms),
             json!(letter.reason),
+            json!(letter.place),
+            json!(letter.bytes),
             json!(letter.raw),
         ]
     }));
+    rows
+}
+
+/// All about a dead letter, a row each.
+pub fn dead_letter(letter: &DeadLetter) -> Rows {
+    let mut rows = Rows::new(&["what", "value"]);
+    let all = [
+        ("lane", json!(letter.lane)),
+        ("topic", json!(letter.topic)),
+        ("partition", json!(letter.partition)),
+        ("offset", json!(letter.offset)),
+        ("arrived (ms)", json!(letter.arrived_ms)),
+        ("rejected (ms)", json!(letter.rejected_ms)),
+        ("reason", json!(letter.reason)),
+        ("place", json!(letter.place)),
+        ("bytes", json!(letter.bytes)),
+        ("raw", json!(letter.raw)),
+        ("raw (base64)", json!(letter.raw_base64)),
+    ];
+    rows.rows.extend(all.into_iter().map(|(what, value)| vec![json!(what), value]));
+    rows
+}
+
+/// What became of dead letters.
+pub fn letter_outcome(outcome: &LetterOutcome) -> Rows {
+    let mut rows = Rows::new(&["rows", "duplicates", "filtered", "dropped", "dead again"]);
+    let LetterOutcome { rows: new, duplicates, filtered, dropped, dead } = outcome;
+    rows.rows.push([new, duplicates, filtered, dropped, dead].map(|count| json!(count)).to_vec());
     rows
 }
 

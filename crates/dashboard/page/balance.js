@@ -3,7 +3,7 @@
 import { element, setText } from "./element.js";
 import { count } from "./format.js";
 
-const NUMBERS = ["accepted", "archived", "committed", "duplicates", "filtered", "dead", "in_flight"];
+const NUMBERS = ["accepted", "archived", "committed", "duplicates", "filtered", "dead", "dropped", "in_flight"];
 
 export class Balance {
   #panel;
@@ -29,7 +29,7 @@ export class Balance {
         element(
           "table",
           { class: "balance" },
-          element("thead", {}, element("tr", {}, heads.map((head, i) => element("th", { scope: "col", class: i >= 2 && i < 9 ? "number" : null }, head)))),
+          element("thead", {}, element("tr", {}, heads.map((head, i) => element("th", { scope: "col", class: i >= 2 && i < 10 ? "number" : null }, head)))),
           element("tbody", {}, [...this.#rows.values()].map((row) => row.node)),
         ),
       ),

@@ -3,7 +3,7 @@
 import { element, setText } from "./element.js";
 import { bytes, count, rate, short } from "./format.js";
 
-const EMPTY = { accepted: 0, archived: 0, committed: 0, duplicates: 0, filtered: 0, dead: 0, in_flight: 0 };
+const EMPTY = { accepted: 0, archived: 0, committed: 0, duplicates: 0, filtered: 0, dead: 0, dropped: 0, in_flight: 0 };
 const RATES = ["accepted", "archived", "processed", "committed", "dead"].map((name) => `${name}_per_second`);
 
 /** A stage: its name, a number with its unit, a rate, and a note. */
@@ -119,7 +119,7 @@ export class Way {
   }
 }
 
-const processed = (sum) => sum.committed + sum.duplicates + sum.filtered + sum.dead;
+const processed = (sum) => sum.committed + sum.duplicates + sum.filtered + sum.dead + sum.dropped;
 
 /** Two rates; unknown only if both are. */
 const add = (a, b) => (a === null ? b : b === null ? a : a + b);

@@ -13,22 +13,22 @@ use serde_json::{Value, json};
 use crate::csv::to_csv;
 use crate::error::ApiError;
 use crate::guard::guard;
-use crate::view::{AnswerView, BalanceRow, DeadLetter, HealthState, Lane, Overview, ReconcileView, RunView, Scope};
-use crate::{Dashboard, ErrorKind, ViewError, events};
+use crate::view::{AnswerView, BalanceRow, HealthState, Lane, Overview, ReconcileView, RunView, Scope};
+use crate::{Dashboard, ErrorKind, ViewError, events, letters};
 
 /// Rows that a query returns where the request does not say.
 const DEFAULT_ROWS: usize = 1_000;
 /// The most rows that a query may ask for: all of them are held in memory.
 pub(crate) const MAX_ROWS: usize = 100_000;
 /// Runs and dead letters that are listed where the request does not say.
-const DEFAULT_LIST: usize = 50;
+pub(crate) const DEFAULT_LIST: usize = 50;
 /// The most runs or dead letters that may be asked for.
 pub(crate) const MAX_LIST: usize = 1_000;
 
 /// A header of a CSV reply that was cut at the limit.
 const TRUNCATED: HeaderName = HeaderName::from_static("pinflow-truncated");
 
-type Reply<T> = Result<Json<T>, ApiError>;
+pub(crate) type Reply<T> = Result<Json<T>, ApiError>;
 
 pub(crate) fn router(dashboard: Dashboard) -> Router {
     Router::new()
@@ -42,7 +42,7 @@ pub(crate) fn router(dashboard: Dashboard) -> Router {
         .route("/api/jobs/{job}/runs", post(start_job))
         .route("/api/answers", get(answers))
         .route("/api/query", post(query))
-        .route("/api/dead/{stream}", get(dead))
+        .merge(letters::router())
         .route("/api/reconcile", post(reconcile))
         .route("/api/{*rest}", any(unknown_path))
         .method_not_allowed_fallback(wrong_method)
@@ -86,7 +86,7 @@ fn default_list() -> usize {
     DEFAULT_LIST
 }
 
-fn within(limit: usize, most: usize) -> Result<usize, ApiError> {
+pub(crate) fn within(limit: usize, most: usize) -> Result<usize, ApiError> {
     if (1..=most).contains(&limit) {
         return Ok(limit);
     }
@@ -182,15 +182,6 @@ async fn query(
             (headers, to_csv(&result)).into_response()
         }
     })
-}
-
-async fn dead(
-    State(dashboard): State<Dashboard>,
-    stream: Result<Path<String>, PathRejection>,
-    list: Result<Query<ListLimit>, QueryRejection>,
-) -> Reply<Vec<DeadLetter>> {
-    let limit = within(list?.limit, MAX_LIST)?;
-    Ok(Json(dashboard.view.dead(&stream?, limit).await?))
 }
 
 /// Which streams to compare: all, unless one is named.

@@ -10,6 +10,7 @@ mod error;
 mod events;
 mod guard;
 mod history;
+mod letters;
 mod meter;
 mod node_view;
 pub mod openapi;

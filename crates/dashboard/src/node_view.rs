@@ -4,7 +4,10 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use crate::view::{AnswerView, BalanceRow, Counters, DeadLetter, Overview, QueryResult, ReconcileView, RunView, Scope};
+use crate::view::{
+    AnswerView, BalanceRow, Counters, DeadLetter, Lane, LetterOutcome, LetterSelection, Overview, QueryResult,
+    ReconcileView, RunView, Scope,
+};
 
 /// What the node tells the dashboard.
 #[async_trait]
@@ -44,11 +47,30 @@ pub trait NodeView: Send + Sync {
     /// [`ErrorKind::Invalid`] for SQL that is wrong, with the engine's text.
     async fn query(&self, sql: &str, scope: Scope, limit: usize) -> Result<QueryResult, ViewError>;
 
-    /// The newest dead letters of a stream, of both lanes, `limit` at most.
+    /// The newest dead letters of a stream, `limit` at most, each with the beginning of its bytes.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for a stream that there is not.
-    async fn dead(&self, stream: &str, limit: usize) -> Result<Vec<DeadLetter>, ViewError>;
+    async fn dead(&self, stream: &str, letters: &LetterSelection, limit: usize) -> Result<Vec<DeadLetter>, ViewError>;
+
+    /// One dead letter, whole.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for a letter or a stream that there is not.
+    async fn dead_letter(&self, stream: &str, lane: Lane, partition: u32, offset: u64)
+    -> Result<DeadLetter, ViewError>;
+
+    /// Cleans dead letters again. Those that are rejected again stay, with their new reason.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] for a stream that there is not; [`ErrorKind::Unavailable`] where the lanes do not run.
+    async fn retry_dead(&self, stream: &str, letters: &LetterSelection) -> Result<LetterOutcome, ViewError>;
+
+    /// Gives dead letters up; `note` says why, in the table's history.
+    ///
+    /// # Errors
+    /// As [`NodeView::retry_dead`].
+    async fn drop_dead(&self, stream: &str, letters: &LetterSelection, note: &str) -> Result<LetterOutcome, ViewError>;
 
     /// Compares the lanes of one stream, or of all where it is `None`.
     ///

@@ -6,6 +6,7 @@ use pinflow_openapi::schema::{
 use pinflow_openapi::{Api, Operation, Parameter, Schema};
 
 use crate::api::{MAX_LIST, MAX_ROWS};
+use crate::letters::MAX_NOTE;
 
 const JSON: &str = "application/json";
 const ERROR: &str = "ApiError";
@@ -42,9 +43,29 @@ pub fn api() -> Api {
                 .reply(409, "It runs already", [(JSON, named(ERROR))]),
             get("/api/answers", "listAnswers", "The latest answer of every query", array(answer())),
             query(),
-            get("/api/dead/{stream}", "listDeadLetters", "Records that could not be cleaned", array(dead_letter()))
-                .with(Parameter::path("stream", name()))
-                .with(limit()),
+            list_dead_letters(),
+            get(
+                "/api/dead/{stream}/{lane}/{partition}/{offset}",
+                "getDeadLetter",
+                "A dead letter",
+                named("DeadLetter"),
+            )
+            .with(Parameter::path("stream", name()))
+            .with(Parameter::path("lane", lane()))
+            .with(Parameter::path("partition", integer(0, u32::MAX.into())))
+            .with(Parameter::path("offset", integer(0, i64::MAX))),
+            remove_dead_letters(
+                "/api/dead/{stream}/retry",
+                "retryDeadLetters",
+                "Clean dead letters again",
+                object([("letters?", letters())]),
+            ),
+            remove_dead_letters(
+                "/api/dead/{stream}/drop",
+                "dropDeadLetters",
+                "Give dead letters up",
+                object([("letters", letters()), ("note", text_of(1, MAX_NOTE))]),
+            ),
             operation("POST", "/api/reconcile", "reconcile", "Compare the two lanes")
                 .body([(JSON, object([("stream?", nullable(text()))]))])
                 .reply(200, "The verdict", [(JSON, object([("equal", boolean()), ("streams", array(reconciled()))]))])
@@ -59,6 +80,7 @@ pub fn api() -> Api {
             ("Health", object([("state", one_of_texts(&["ok", "degraded"])), ("reasons", array(text()))])),
             ("Balance", object(balance())),
             ("Run", run()),
+            ("DeadLetter", dead_letter()),
             ("Column", object([("name", text()), ("type", text())])),
         ],
     }
@@ -104,6 +126,45 @@ fn query() -> Operation {
         .reply(415, "The body is not JSON", [(JSON, named(ERROR))])
 }
 
+fn list_dead_letters() -> Operation {
+    let list =
+        get("/api/dead/{stream}", "listDeadLetters", "Records that could not be cleaned", array(named("DeadLetter")));
+    [
+        ("lane", lane()),
+        ("partition", integer(0, u32::MAX.into())),
+        ("from", integer(0, i64::MAX)),
+        ("to", integer(0, i64::MAX)),
+        ("since_ms", integer(i64::MIN, i64::MAX)),
+        ("reason", text()),
+    ]
+    .into_iter()
+    .fold(list.with(Parameter::path("stream", name())).with(limit()), |list, (name, schema)| {
+        list.with(Parameter::query(name, schema))
+    })
+}
+
+fn remove_dead_letters(path: &'static str, id: &'static str, summary: &'static str, body: Schema) -> Operation {
+    let outcome = ["rows", "duplicates", "filtered", "dropped", "dead"].map(|name| (name, count()));
+    operation("POST", path, id, summary)
+        .with(Parameter::path("stream", name()))
+        .body([(JSON, body)])
+        .reply(200, "What became of them", [(JSON, object(outcome))])
+        .reply(413, "The body is too large", [(JSON, named(ERROR))])
+        .reply(415, "The body is not JSON", [(JSON, named(ERROR))])
+}
+
+/// Which dead letters are meant.
+fn letters() -> Schema {
+    object([
+        ("lane?", nullable(lane())),
+        ("partition?", nullable(integer(0, u32::MAX.into()))),
+        ("from?", nullable(integer(0, i64::MAX))),
+        ("to?", nullable(integer(0, i64::MAX))),
+        ("since_ms?", nullable(integer(i64::MIN, i64::MAX))),
+        ("reason?", nullable(text())),
+    ])
+}
+
 fn limit() -> Parameter {
     Parameter::query("limit", integer(1, most(MAX_LIST)))
 }
@@ -142,7 +203,7 @@ fn overview() -> Schema {
     ])
 }
 
-fn balance() -> [(&'static str, Schema); 10] {
+fn balance() -> [(&'static str, Schema); 11] {
     [
         ("lane", lane()),
         ("stream", text()),
@@ -152,6 +213,7 @@ fn balance() -> [(&'static str, Schema); 10] {
         ("duplicates", count()),
         ("filtered", count()),
         ("dead", count()),
+        ("dropped", count()),
         ("in_flight", count()),
         ("balances", boolean()),
     ]
@@ -244,8 +306,12 @@ fn dead_letter() -> Schema {
         ("partition", count()),
         ("offset", count()),
         ("arrived_ms", time()),
+        ("rejected_ms", integer(i64::MIN, i64::MAX)),
         ("reason", text()),
+        ("place", nullable(text())),
+        ("bytes", count()),
         ("raw", text()),
+        ("raw_base64", nullable(text())),
     ])
 }
 

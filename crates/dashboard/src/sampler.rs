@@ -170,6 +170,7 @@ mod tests {
             duplicates: 0,
             filtered: 0,
             dead: 0,
+            dropped: 0,
             in_flight: accepted,
             balances: true,
         };

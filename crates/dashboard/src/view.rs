@@ -122,16 +122,18 @@ pub struct BalanceRow {
     pub filtered: u64,
     /// Records that could not be cleaned.
     pub dead: u64,
+    /// Dead letters that somebody gave up.
+    pub dropped: u64,
     /// Records that the lane has not worked on yet.
     pub in_flight: u64,
-    /// Whether accepted = committed + duplicates + filtered + dead + in flight.
+    /// Whether accepted = committed + duplicates + filtered + dead + dropped + in flight.
     pub balances: bool,
 }
 
 impl BalanceRow {
     /// The records that the lane is done with.
     pub fn processed(&self) -> u64 {
-        self.committed + self.duplicates + self.filtered + self.dead
+        self.committed + self.duplicates + self.filtered + self.dead + self.dropped
     }
 }
 
@@ -306,12 +308,53 @@ pub struct DeadLetter {
     pub partition: u32,
     /// The offset in the partition.
     pub offset: u64,
-    /// When the record arrived.
+    /// When the record arrived; the archive, and so the batch lane, keeps no times.
     pub arrived_ms: Option<i64>,
+    /// When the lane met it last.
+    pub rejected_ms: i64,
     /// Why it could not be cleaned.
     pub reason: String,
-    /// Its bytes as text; what is not UTF-8 is shown as `�`.
+    /// The schema's field or the SQL file, with its line where that is known, on which it failed.
+    pub place: Option<String>,
+    /// How many bytes it has.
+    pub bytes: u64,
+    /// Its bytes as text, in a list the first of them; what is not UTF-8 is shown as `�`.
     pub raw: String,
+    /// All of its bytes in base64, where it is shown alone and `raw` is not the same.
+    pub raw_base64: Option<String>,
+}
+
+/// Which dead letters of a stream are meant: those for which all that is given holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LetterSelection {
+    /// On this lane.
+    pub lane: Option<Lane>,
+    /// In this partition.
+    pub partition: Option<u32>,
+    /// From this offset on.
+    pub from: Option<u64>,
+    /// Before this offset.
+    pub to: Option<u64>,
+    /// Rejected at that time or later.
+    pub since_ms: Option<i64>,
+    /// With this text in their reason.
+    pub reason: Option<String>,
+}
+
+/// What became of dead letters that were cleaned again or given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetterOutcome {
+    /// Those that are rows now.
+    pub rows: u64,
+    /// Those whose key was there already.
+    pub duplicates: u64,
+    /// Those that the SELECT's `WHERE` left out.
+    pub filtered: u64,
+    /// Those that were given up.
+    pub dropped: u64,
+    /// Those that were rejected again, and stay.
+    pub dead: u64,
 }
 
 /// A row that does not match.

@@ -39,7 +39,8 @@ pub(crate) fn compile(pattern: &str) -> Result<Arc<Regex>> {
 /// The regular expression of each row of a column, compiled once for rows that share it.
 pub(crate) struct Regexes<'a> {
     column: &'a ArrayRef,
-    last: Option<(&'a str, Arc<Regex>)>,
+    /// The expression that was found last: the row, its text, and a copy whose scratch space no other thread waits for.
+    last: Option<(usize, &'a str, Regex)>,
 }
 
 impl<'a> Regexes<'a> {
@@ -53,11 +54,16 @@ impl<'a> Regexes<'a> {
         if self.column.is_null(row) {
             return Ok(None);
         }
-        let text = texts(self.column).value(row);
-        if self.last.as_ref().is_none_or(|(last, _)| *last != text) {
-            self.last = Some((text, compile(text)?));
+        // A literal is one row for all.
+        if self.last.as_ref().is_none_or(|(last, ..)| *last != row) {
+            let text = texts(self.column).value(row);
+            let regex = match self.last.take() {
+                Some((_, last, regex)) if last == text => regex,
+                _ => compile(text)?.as_ref().clone(),
+            };
+            self.last = Some((row, text, regex));
         }
-        Ok(self.last.as_ref().map(|(_, regex)| regex.as_ref()))
+        Ok(self.last.as_ref().map(|(.., regex)| regex))
     }
 }
 

@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Int32Type, Int64Type};
 use datafusion::common::Result;
 use datafusion::functions::string::{ends_with, starts_with};
 use datafusion::logical_expr::ScalarUDF;
+use memchr::memmem::Finder;
 
 use crate::function::{Function, TEXT, expect_arguments, row_of, texts};
 
@@ -100,27 +101,34 @@ fn replace(arrays: &[ArrayRef]) -> Result<ArrayRef> {
     let search = texts(&arrays[1]);
     let with = arrays.get(2).map(texts);
     let mut out = StringBuilder::with_capacity(arrays[0].len(), arrays[0].len() * 16);
+    let mut finder: Option<Finder<'_>> = None;
     for (row, text) in texts(&arrays[0]).iter().enumerate() {
         let search = value(search, row);
         let with = with.map_or(Some(""), |with| value(with, row));
         match (text, search, with) {
             (Some(text), Some(""), Some(_)) => out.append_value(text),
             (Some(text), Some(search), Some(with)) => {
-                // Written piece by piece into the array: no string a row.
-                let mut pieces = text.split(search);
-                let mut written = std::fmt::Write::write_str(&mut out, pieces.next().unwrap_or(""));
-                for piece in pieces {
-                    written = written
-                        .and_then(|()| std::fmt::Write::write_str(&mut out, with))
-                        .and_then(|()| std::fmt::Write::write_str(&mut out, piece));
-                }
-                written.map_err(|cause| datafusion::common::exec_datafusion_err!("`replace` cannot write: {cause}"))?;
+                let known = finder.take().filter(|finder| finder.needle() == search.as_bytes());
+                let finder = finder.insert(known.unwrap_or_else(|| Finder::new(search)));
+                write_replaced(&mut out, text, finder, with)
+                    .map_err(|cause| datafusion::common::exec_datafusion_err!("`replace` cannot write: {cause}"))?;
                 out.append_value("");
             }
             _ => out.append_null(),
         }
     }
     Ok(Arc::new(out.finish()))
+}
+
+/// Writes a text piece by piece into the array: no string a row.
+fn write_replaced(out: &mut impl std::fmt::Write, text: &str, search: &Finder<'_>, with: &str) -> std::fmt::Result {
+    let mut rest = text;
+    while let Some(at) = search.find(rest.as_bytes()) {
+        out.write_str(&rest[..at])?;
+        out.write_str(with)?;
+        rest = &rest[at + search.needle().len()..];
+    }
+    out.write_str(rest)
 }
 
 fn value(array: &arrow::array::StringViewArray, row: usize) -> Option<&str> {

@@ -9,9 +9,11 @@ use pinflow_event::{Offset, Partition, TopicPartition};
 use pinflow_log::EventLog;
 
 use crate::chunk::Chunk;
+use crate::dead_letters::LetterFilter;
 use crate::error::LaneError;
 use crate::feed;
 use crate::ledger::{Ledger, ObjectChange};
+use crate::removal::{LetterAction, LetterOutcome};
 use crate::replay::{Replay, ReplaySource};
 use crate::status::{LaneStatus, SharedStatus};
 use crate::writer::{LaneParts, LaneWriter};
@@ -102,6 +104,18 @@ impl BatchLane {
     /// What it is made of, for replays of it.
     pub fn parts(&self) -> &LaneParts {
         &self.writer.parts
+    }
+
+    /// Takes the lane's letters that `filter` means out of the dead letters.
+    ///
+    /// # Errors
+    /// As [`LaneWriter::remove_letters`].
+    pub async fn remove_letters(
+        &mut self,
+        action: &LetterAction,
+        filter: &LetterFilter,
+    ) -> Result<LetterOutcome, LaneError> {
+        self.writer.remove_letters(action, filter).await
     }
 
     /// Takes everything that is archived now to the table. Batches are read, cleaned and written side by side.

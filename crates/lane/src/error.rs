@@ -1,5 +1,6 @@
 //! Why a lane stands still.
 
+use arrow::error::ArrowError;
 use pinflow_archive::ArchiveError;
 use pinflow_clean::CleanError;
 use pinflow_event::{Offset, Partition, TopicPartition};
@@ -98,6 +99,15 @@ pub enum LaneError {
         "the stream lane of `{stream}` does not run, so it cannot take a replay over; start the node and replay again"
     )]
     NotRunning {
+        /// The stream.
+        stream: String,
+    },
+    /// The table of dead letters holds other columns.
+    #[error("dead letters cannot be read: {0}")]
+    Letters(#[from] ArrowError),
+    /// The lane was asked for something, and does not run any more.
+    #[error("the stream lane of `{stream}` has ended; ask again when the node runs")]
+    Ended {
         /// The stream.
         stream: String,
     },

@@ -39,27 +39,26 @@ pub(crate) async fn take_all(
         }
     });
     let mut cleaned = pin!(cleaned.buffered(CLEANED_AT_ONCE));
-    let mut open: Option<(Gathering, usize)> = None;
+    let mut open: Option<Gathering> = None;
     let end: Result<(), LaneError> = loop {
         let (chunks, cleaned) = match cleaned.next().await {
             Some(Ok(batch)) => batch,
             Some(Err(error)) => break Err(error),
             None => break Ok(()),
         };
-        let (mut gathering, bytes) = match open.take() {
+        let mut gathering = match open.take() {
             Some(open) => open,
-            None => (writer.begin(Instant::now())?, 0),
+            None => writer.begin(Instant::now())?,
         };
         writer.gather(&mut gathering, &chunks, cleaned).await?;
-        let bytes = bytes + chunks.iter().map(Chunk::bytes).sum::<usize>();
-        if bytes >= COMMIT_BYTES {
+        if gathering.bytes >= COMMIT_BYTES || gathering.is_heavy() {
             writer.commit(gathering).await?;
         } else {
-            open = Some((gathering, bytes));
+            open = Some(gathering);
         }
     };
     // Also before a trouble: the good records do not wait for it to be mended.
-    if let Some((gathering, _)) = open {
+    if let Some(gathering) = open {
         writer.commit(gathering).await?;
     }
     end

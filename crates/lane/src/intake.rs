@@ -1,4 +1,4 @@
-//! What comes before writing: a batch is read off the log and cleaned.
+//! What comes before writing: batches are read off the log and cleaned, ahead and side by side while there is a backlog.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,12 +6,16 @@ use std::sync::Arc;
 use pinflow_clean::CleanBatch;
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 use pinflow_log::{EventLog, ReadLimit};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::chunk::{Chunk, LoggedRecord, Records};
 use crate::error::LaneError;
 use crate::writer::Cleaning;
+
+/// Batches that are cleaned, or wait to be written, behind the one in hand.
+const AHEAD: usize = 3;
 
 /// Reads and cleans batches of one topic.
 #[derive(Clone, Debug)]
@@ -23,6 +27,14 @@ pub(crate) struct Intake {
     pub records: usize,
     /// Bytes of a batch at most.
     pub bytes: usize,
+}
+
+/// Records as they were read.
+#[derive(Debug)]
+struct Fetched {
+    chunks: Arc<Vec<Chunk>>,
+    began: Instant,
+    behind: u64,
 }
 
 /// A batch that is ready to be written.
@@ -40,14 +52,45 @@ pub(crate) struct Prepared {
 impl Intake {
     /// What the log holds from the given positions on, within the limits, cleaned.
     pub async fn prepare(self, from: BTreeMap<Partition, Offset>) -> Result<Prepared, LaneError> {
+        let fetched = self.fetch(&from).await?;
+        self.cleaning.prepare(fetched).await
+    }
+
+    /// Batches one behind the other from the given positions on, as many as there are now. They are read and cleaned ahead.
+    pub fn backlog(self, from: BTreeMap<Partition, Offset>) -> Backlog {
+        let (sender, batches) = mpsc::channel(AHEAD);
+        Backlog { batches, _reading: AbortOnDrop::spawn(self.read_ahead(from, sender)) }
+    }
+
+    async fn read_ahead(self, mut from: BTreeMap<Partition, Offset>, sender: mpsc::Sender<Preparing>) {
+        loop {
+            let fetched = self.fetch(&from).await;
+            let ends = fetched.as_ref().map_or(true, |fetched| fetched.behind == 0);
+            if let Ok(fetched) = &fetched {
+                if fetched.chunks.is_empty() {
+                    return;
+                }
+                from.extend(fetched.chunks.iter().map(|chunk| (chunk.partition, chunk.next)));
+            }
+            // Waits for a place before it begins to clean: so many batches are in memory at most.
+            let Ok(place) = sender.reserve().await else { return };
+            let cleaning = self.cleaning.clone();
+            place.send(AbortOnDrop::spawn(async move { cleaning.prepare(fetched?).await }));
+            if ends {
+                return;
+            }
+        }
+    }
+
+    async fn fetch(&self, from: &BTreeMap<Partition, Offset>) -> Result<Fetched, LaneError> {
         let began = Instant::now();
         // An equal share each: a partition with a backlog must not hold up the others.
         let share = ReadLimit { records: (self.records / from.len()).max(1), bytes: self.bytes / from.len() };
         let mut chunks = Vec::new();
         let mut behind = 0;
         for (partition, from) in from {
-            let at = TopicPartition::new(self.topic.clone(), partition);
-            let records = self.log.read(&at, from, share).await?;
+            let at = TopicPartition::new(self.topic.clone(), *partition);
+            let records = self.log.read(&at, *from, share).await?;
             let Some(last) = records.last() else { continue };
             let next = last.offset.plus(1);
             behind += self.log.bounds(&at).await?.end.since(next);
@@ -57,11 +100,33 @@ impl Intake {
                 value: record.value,
             };
             let records = Records::Logged(records.into_iter().map(record).collect());
-            chunks.push(Chunk { partition, from, next, records });
+            chunks.push(Chunk { partition: *partition, from: *from, next, records });
         }
-        let chunks = Arc::new(chunks);
-        let cleaned = self.cleaning.clean(&chunks).await?;
+        Ok(Fetched { chunks: Arc::new(chunks), began, behind })
+    }
+}
+
+impl Cleaning {
+    async fn prepare(&self, fetched: Fetched) -> Result<Prepared, LaneError> {
+        let Fetched { chunks, began, behind } = fetched;
+        let cleaned = self.clean(&chunks).await?;
         Ok(Prepared { chunks, cleaned, began, behind })
+    }
+}
+
+type Preparing = AbortOnDrop<Result<Prepared, LaneError>>;
+
+/// Batches of a backlog, in order, none of them empty. Reading ends with this.
+#[derive(Debug)]
+pub(crate) struct Backlog {
+    batches: mpsc::Receiver<Preparing>,
+    _reading: AbortOnDrop<()>,
+}
+
+impl Backlog {
+    /// The next batch; `None` once there is nothing more, and after an error.
+    pub async fn next(&mut self) -> Option<Result<Prepared, LaneError>> {
+        Some(self.batches.recv().await?.join().await)
     }
 }
 

@@ -72,7 +72,7 @@ async fn write_letters(
     let topic = parts.stream.lane(parts.lane).topic.to_string();
     let schema = dead_letter_schema();
     let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let mut letters = from.scan(&columns).await?;
+    let mut letters = from.scan_large_rows(&columns).await?;
     let mut count = 0;
     while let Some(batch) = letters.try_next().await? {
         let places = places_of(&batch, parts.lane.as_str(), &topic).map_err(failed)?;

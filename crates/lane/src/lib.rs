@@ -3,6 +3,8 @@
 
 mod batch;
 mod chunk;
+mod columns;
+mod dead_letters;
 mod error;
 mod feed;
 mod fresh;
@@ -10,9 +12,13 @@ mod freshness;
 mod gathering;
 mod handover;
 mod intake;
+mod keys;
 mod ledger;
 mod letters;
+mod removal;
 mod replay;
+mod requests;
+
 mod status;
 mod stream;
 mod swap;
@@ -20,13 +26,18 @@ mod versions;
 mod writer;
 
 pub use batch::{BatchLane, BatchRun, BatchSettings, ChangedDefinition, ChangedObjects};
+pub use dead_letters::{DeadTable, LetterFilter, ListedLetter, newest_letters, open_dead_table};
+
 pub use error::LaneError;
 pub use fresh::{FreshRows, FreshTail};
 pub use freshness::Freshness;
 pub use handover::HandOvers;
 pub use ledger::{ObjectChange, ObjectFault};
+pub use removal::{LetterAction, LetterOutcome};
 pub use replay::{Replay, ReplaySource};
+pub use requests::LetterDesk;
+
 pub use status::{BatchStatus, LaneStatus, SharedStatus};
 pub use stream::{StreamLane, Trigger};
 pub use versions::{Point, TableVersion, TableVersions};
-pub use writer::{DeadTable, LaneParts, LaneWriter, open_dead_table};
+pub use writer::{LaneParts, LaneWriter};

@@ -14,9 +14,11 @@ use pinflow_log::{EventLog, LogError, ReadLimit};
 use pinflow_table::{Commit, Progress, Table, TableLocation};
 
 use crate::chunk::{Chunk, LoggedRecord, Records};
+use crate::dead_letters::open_letters;
 use crate::error::LaneError;
 use crate::feed;
 use crate::letters::copy_letters;
+use crate::removal::REMOVALS;
 use crate::status::SharedStatus;
 use crate::versions::{Point, TableVersion, TableVersions};
 use crate::writer::{LaneParts, LaneWriter, application_of, counter_of};
@@ -89,18 +91,21 @@ impl Replay {
     pub async fn begin(parts: &LaneParts, source: ReplaySource, from: Option<Point>) -> Result<Self, LaneError> {
         let places = Places::of(parts)?;
         places.remove().await?;
+        let letters = open_letters(&places.letters).await?;
         let base = match from {
             None => None,
-            Some(point) => base(parts, &source, point).await?,
+            Some(point) => {
+                // Held until the letters are copied: one that is retried or dropped meanwhile is marked before, or it is in the base.
+                let live = parts.dead.lock().await;
+                let base = base(parts, &source, point).await?;
+                if let Some(base) = &base {
+                    let mut shadow = Table::open(&places.rows, parts.cleaner.output_schema()).await?;
+                    take_base(parts, &mut shadow, base).await?;
+                    copy_letters(&live, &mut *letters.lock().await, parts, &base.positions).await?;
+                }
+                base
+            }
         };
-        let letters = crate::writer::open_letters(&places.letters).await?;
-        if let Some(base) = &base {
-            let mut shadow = Table::open(&places.rows, parts.cleaner.output_schema()).await?;
-            take_base(parts, &mut shadow, base).await?;
-            let live = parts.dead.lock().await;
-            let mut letters = letters.lock().await;
-            copy_letters(&live, &mut letters, parts, &base.positions).await?;
-        }
         let shadow_parts = LaneParts { dead: letters, ..parts.clone() };
         let mut writer = LaneWriter::open_at(shadow_parts, &places.rows).await?;
         let protection = Protection::new(&source.log, &writer);
@@ -203,7 +208,8 @@ async fn take_base(parts: &LaneParts, shadow: &mut Table, base: &TableVersion) -
     let mut old = Table::at_version(&live_place(parts)?, base.version).await?;
     let topic = &parts.stream.lane(parts.lane).topic;
     let positions = base.positions.keys().map(|partition| application_of(topic, *partition));
-    let counters = ["duplicates", "filtered"].map(|counter| counter_of(topic, counter));
+    // The removals tell which marks on the copied letters are of letters that have left.
+    let counters = ["duplicates", "filtered", "dropped", REMOVALS].map(|counter| counter_of(topic, counter));
     let mut progress = Vec::new();
     for application in positions.chain(counters) {
         let to = old.progress(&application).await?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use pinflow_clean::UnknownFields;
 use pinflow_event::{Offset, Partition, Timestamp};
 use pinflow_metrics::{Histogram, HistogramSnapshot};
 
@@ -23,8 +24,12 @@ pub struct LaneStatus {
     pub duplicates: u64,
     /// Records left out by the SELECT's `WHERE`, ever.
     pub filtered: u64,
-    /// Dead letters, ever.
+    /// Dead letters that are there.
     pub dead: u64,
+    /// Dead letters that somebody dropped, ever.
+    pub dropped: u64,
+    /// Fields that the schema lacks, since the start of the process.
+    pub unknown: UnknownFields,
     /// Keys that are remembered.
     pub distinct_keys: u64,
     /// Batches since the start of the process.
@@ -122,12 +127,13 @@ impl SharedStatus {
     }
 
     /// Counts a batch that was committed: what it adds to the lane's numbers, how far the lane is now, how long its records
-    /// waited. Its own number, freshness and what was behind it are found out here.
+    /// waited. Its own number, freshness and what was behind it are found out here. `further` is what else it changes at the same moment.
     pub(crate) fn committed(
         &self,
         batch: BatchStatus,
         ranges: &BTreeMap<Partition, (Offset, Offset)>,
         arrivals: &Arrivals,
+        further: impl FnOnce(&mut LaneStatus),
     ) {
         for (wait, records) in arrivals.waits(batch.committed) {
             self.0.waits.record_durations(wait, records);
@@ -148,6 +154,7 @@ impl SharedStatus {
             batch.behind = status.behind;
             status.in_hand = None;
             status.last_batch = Some(batch);
+            further(status);
         });
         let mut batches = self.lock_batches();
         if batches.len() == REMEMBERED {
@@ -186,7 +193,7 @@ mod tests {
             freshness: None,
         };
         for _ in 0..REMEMBERED + 5 {
-            status.committed(batch, &BTreeMap::new(), &Arrivals::default());
+            status.committed(batch, &BTreeMap::new(), &Arrivals::default(), |_| ());
         }
         let batches = status.batches();
         assert_eq!((batches.len(), batches[0].number, status.get().records), (1_000, 6, 3_015));

@@ -1,7 +1,6 @@
 //! The stream lane: from the log to the table in micro-batches, as events arrive.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,28 +14,36 @@ use tokio_util::sync::CancellationToken;
 use crate::chunk::Chunk;
 use crate::error::LaneError;
 use crate::fresh::FreshTail;
+use crate::gathering::Gathering;
 use crate::handover::{HandOver, HandOvers};
-use crate::intake::{AbortOnDrop, Intake, Prepared};
+use crate::intake::{Backlog, Intake, Prepared};
 use crate::replay::Replay;
+use crate::requests::{LetterDesk, Requests};
 use crate::writer::LaneWriter;
 
 /// When a micro-batch begins, and how much it takes: it begins once there is something and the interval is over, or as soon as
-/// there is as much as it takes.
+/// there is as much as it takes. One micro-batch is one commit.
 #[derive(Clone, Copy, Debug)]
 pub struct Trigger {
     /// From the beginning of one batch to that of the next, unless there is enough before. 0: as soon as there is something.
     pub interval: Duration,
     /// Records of a batch at most, shared by the topic's partitions.
     pub records: usize,
-    /// Bytes of a batch at most, shared by the topic's partitions.
+    /// Bytes of a batch at most, but for its last piece.
     pub bytes: usize,
 }
 
 impl Default for Trigger {
     fn default() -> Self {
-        Self { interval: Duration::from_millis(500), records: 50_000, bytes: 32 << 20 }
+        Self { interval: Duration::from_millis(500), records: 1_000_000, bytes: 512 << 20 }
     }
 }
+
+/// A micro-batch that has gone on for so long takes no more, however large the backlog: what was read waits to be seen.
+const GATHER_TIME: Duration = Duration::from_secs(2);
+/// Records and bytes that are read and cleaned at a time: few enough that they stay in the caches of a processor core.
+const PIECE_RECORDS: usize = 8_192;
+const PIECE_BYTES: usize = 4 << 20;
 
 /// The first pause after a failure; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -45,7 +52,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// One stream's way from the log into its table.
 ///
-/// While there is a backlog, the next batch is read and cleaned as the one before is written: both take about as long.
+/// A micro-batch is read, cleaned and encoded piece by piece, so its size costs no memory. While there is a backlog, the next pieces are
+/// read and cleaned as the ones before are written.
 #[derive(Debug)]
 pub struct StreamLane {
     intake: Intake,
@@ -57,13 +65,14 @@ pub struct StreamLane {
     last_began: Option<Instant>,
     /// Bytes of a record in the last batch, on average; 0 before the first.
     record_bytes: usize,
-    /// The batch after the one that is being written.
-    ahead: Option<AbortOnDrop<Result<Prepared, LaneError>>>,
+    /// What is being read and cleaned behind the last commit.
+    ahead: Option<Backlog>,
     /// Replays whose tables are to take the place of the lane's.
     hand_overs: mpsc::Receiver<HandOver>,
     hand_over: Option<HandOver>,
     /// Where others hand them in.
     counter: HandOvers,
+    requests: Requests,
 }
 
 impl StreamLane {
@@ -76,10 +85,11 @@ impl StreamLane {
             log,
             topic: writer.topic().clone(),
             cleaning: writer.cleaning(),
-            records: trigger.records,
-            bytes: trigger.bytes,
+            records: trigger.records.min(PIECE_RECORDS),
+            bytes: trigger.bytes.min(PIECE_BYTES),
         };
         let (counter, hand_overs) = HandOvers::new(writer.stream());
+        let requests = Requests::new(writer.stream());
         let mut lane = Self {
             intake,
             writer,
@@ -91,7 +101,9 @@ impl StreamLane {
             hand_overs,
             hand_over: None,
             counter,
+            requests,
         };
+
         lane.partitions().await?;
         Ok(lane)
     }
@@ -104,6 +116,11 @@ impl StreamLane {
     /// Where a replay of this lane is handed over, once the lane runs.
     pub fn hand_overs(&self) -> HandOvers {
         self.counter.clone()
+    }
+
+    /// Where the lane is asked to take dead letters out. It does so while it runs.
+    pub fn letter_desk(&self) -> LetterDesk {
+        self.requests.desk()
     }
 
     /// Runs until `drain` is cancelled and everything in the log is committed, or until `stop` is cancelled.
@@ -137,6 +154,7 @@ impl StreamLane {
                         () = stop.cancelled() => return,
                         () = drain.cancelled() => {}
                         hand_over = self.hand_overs.recv() => self.hand_over = hand_over,
+                        () = self.requests.called() => {}
                         () = tokio::time::sleep(pause) => {}
                     }
                     pause = (pause * 2).min(LONGEST_PAUSE);
@@ -158,87 +176,127 @@ impl StreamLane {
 
     /// One micro-batch, waiting for its first record unless the lane drains.
     async fn step(&mut self, drain: &CancellationToken) -> Result<Step, LaneError> {
-        let prepared = match self.prepared_ahead().await? {
-            Some(prepared) => prepared,
-            None => match self.prepare(drain).await? {
-                Some(prepared) => prepared,
-                None => return Ok(Step::Committed),
-            },
+        self.requests.answer(&mut self.writer).await;
+        let Some((first, mut backlog)) = self.first_piece(drain).await? else {
+            let is_over = drain.is_cancelled() && !self.is_asked();
+            return Ok(if is_over { Step::Drained } else { Step::Committed });
         };
-        if prepared.chunks.is_empty() {
-            return Ok(if drain.is_cancelled() { Step::Drained } else { Step::Committed });
+        self.last_began = Some(first.began);
+        let oldest = first.chunks.iter().flat_map(Chunk::arrivals).min();
+        self.writer.status().update(|status| status.in_hand = oldest);
+        let mut gathering = self.writer.begin(first.began)?;
+        let end = self.gather(&mut gathering, first, &mut backlog).await?;
+        self.record_bytes = gathering.bytes / usize::try_from(gathering.records).unwrap_or(usize::MAX).max(1);
+        let positions: Vec<_> = gathering.ranges.iter().map(|(partition, (_, next))| (*partition, *next)).collect();
+        // Also before a trouble: the good records do not wait for it to be mended.
+        self.writer.commit(gathering).await?;
+        for (partition, next) in positions {
+            let at = TopicPartition::new(self.intake.topic.clone(), partition);
+            self.intake.log.protect(&self.writer.name(), &at, next);
         }
-        self.last_began = Some(prepared.began);
-        let size = |of: fn(&Chunk) -> usize| prepared.chunks.iter().map(of).sum::<usize>();
-        self.record_bytes = size(Chunk::bytes) / size(Chunk::len).max(1);
-        let oldest = prepared.chunks.iter().flat_map(Chunk::arrivals).min();
-        self.writer.status().update(|status| {
-            status.in_hand = oldest;
-            status.behind = prepared.behind;
-        });
-        if prepared.behind > 0 {
-            let next = prepared.chunks.iter().map(|chunk| (chunk.partition, chunk.next)).collect();
-            self.ahead = Some(AbortOnDrop::spawn(self.intake.clone().prepare(self.positions(next).await?)));
+        if let End::Trouble(error) = end {
+            return Err(error);
         }
-        self.writer.write(&prepared.chunks, prepared.cleaned, prepared.began).await?;
-        for chunk in prepared.chunks.iter() {
-            let at = TopicPartition::new(self.intake.topic.clone(), chunk.partition);
-            self.intake.log.protect(&self.writer.name(), &at, chunk.next);
+        let joined = self.joined;
+        // A backlog that never ends must not keep the lane from the partitions that are added.
+        if self.partitions().await?.len() == joined as usize {
+            self.ahead = Some(backlog);
         }
         Ok(Step::Committed)
     }
 
-    /// The batch that was prepared ahead, unless the one before it never got into the table: then that one comes again.
-    async fn prepared_ahead(&mut self) -> Result<Option<Prepared>, LaneError> {
-        let Some(ahead) = self.ahead.take() else { return Ok(None) };
-        let prepared = ahead.join().await?;
-        for chunk in prepared.chunks.iter() {
+    /// The first piece of a micro-batch, and what is behind it; `None` where there was nothing, or the lane is asked for something else
+    /// first.
+    async fn first_piece(&mut self, drain: &CancellationToken) -> Result<Option<(Prepared, Backlog)>, LaneError> {
+        if let Some(mut backlog) = self.ahead.take()
+            && let Some(piece) = backlog.next().await
+        {
+            let piece = piece?;
+            // Where it does not go on from there, what the lane was asked for has moved it: then its records come again.
+            if self.goes_on(&piece).await? {
+                return Ok(Some((piece, backlog)));
+            }
+        }
+        self.wait_until_due(drain).await?;
+        if self.is_asked() {
+            return Ok(None);
+        }
+        let mut backlog = self.intake.clone().backlog(self.positions().await?);
+        let first = backlog.next().await.transpose()?;
+        Ok(first.map(|piece| (piece, backlog)))
+    }
+
+    /// Whether a piece begins at the committed positions.
+    async fn goes_on(&mut self, piece: &Prepared) -> Result<bool, LaneError> {
+        for chunk in piece.chunks.iter() {
             if self.writer.position(chunk.partition).await? != chunk.from {
-                return Ok(None);
+                return Ok(false);
             }
         }
-        Ok(Some(prepared))
+        Ok(true)
     }
 
-    /// The next batch from the committed positions on; `None` where a replay waits to be taken over first.
-    async fn prepare(&mut self, drain: &CancellationToken) -> Result<Option<Prepared>, LaneError> {
-        if !drain.is_cancelled() {
-            self.wait(drain).await?;
-            if self.hand_over.is_some() {
-                return Ok(None);
-            }
-            // Others may be on their way: one commit for all of them is cheaper than one for each.
-            let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
-            if due > Instant::now() {
-                tokio::select! {
-                    () = drain.cancelled() => {}
-                    () = tokio::time::sleep_until(due) => {}
-                    full = self.wait_until_full() => full?,
-                }
-            }
-        }
-        let from = self.positions(BTreeMap::new()).await?;
-        Ok(Some(self.intake.clone().prepare(from).await?))
+    /// Whether the lane is asked for something other than records.
+    fn is_asked(&self) -> bool {
+        self.hand_over.is_some() || self.requests.are_waiting()
     }
 
-    /// Where each partition is to be read on: at `known`, else at the committed position.
-    async fn positions(
+    /// Adds pieces to a micro-batch until it is large or old enough, or there are no more.
+    ///
+    /// # Errors
+    /// What makes the micro-batch as a whole come again.
+    async fn gather(
         &mut self,
-        known: BTreeMap<Partition, Offset>,
-    ) -> Result<BTreeMap<Partition, Offset>, LaneError> {
-        let mut positions = known;
-        for partition in self.partitions().await? {
-            if let Entry::Vacant(place) = positions.entry(partition) {
-                place.insert(self.writer.position(partition).await?);
+        gathering: &mut Gathering,
+        first: Prepared,
+        backlog: &mut Backlog,
+    ) -> Result<End, LaneError> {
+        let mut piece = first;
+        loop {
+            self.writer.status().update(|status| status.behind = piece.behind);
+            self.writer.gather(gathering, &piece.chunks, piece.cleaned).await?;
+            let has_room = gathering.records < self.trigger.records as u64 && gathering.bytes < self.trigger.bytes;
+            if !has_room || gathering.is_heavy() || gathering.began.elapsed() >= GATHER_TIME {
+                return Ok(End::Enough);
             }
+            match backlog.next().await {
+                Some(Ok(next)) => piece = next,
+                Some(Err(error)) => return Ok(End::Trouble(error)),
+                None => return Ok(End::Enough),
+            }
+        }
+    }
+
+    /// Waits for a first record, and for others that may be on their way: one commit for all of them is cheaper than one for each.
+    async fn wait_until_due(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
+        if drain.is_cancelled() {
+            return Ok(());
+        }
+        self.wait(drain).await?;
+        let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
+        if due > Instant::now() && !self.is_asked() {
+            tokio::select! {
+                () = drain.cancelled() => {}
+                () = tokio::time::sleep_until(due) => {}
+                full = self.wait_until_full() => full?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Where each partition is to be read on.
+    async fn positions(&mut self) -> Result<BTreeMap<Partition, Offset>, LaneError> {
+        let mut positions = BTreeMap::new();
+        for partition in self.partitions().await? {
+            positions.insert(partition, self.writer.position(partition).await?);
         }
         Ok(positions)
     }
 
-    /// Returns when a partition has something new, when partitions were added, or when the lane drains.
+    /// Returns when a partition has something new, when partitions were added, when the lane is asked for something, or when it drains.
     async fn wait(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
         let topic = self.intake.topic.clone();
-        let positions = self.positions(BTreeMap::new()).await?;
+        let positions = self.positions().await?;
         if self.is_at_the_end(&positions).await? {
             // Also after a commit that was reported as failed and is in the table.
             self.writer.status().update(|status| (status.trouble, status.in_hand) = (None, None));
@@ -253,14 +311,15 @@ impl StreamLane {
                 self.hand_over = hand_over;
                 Ok(())
             }
+            () = self.requests.called() => Ok(()),
         }
     }
 
     /// Returns when a partition has as much as its share of a batch: the batch would not get larger by waiting.
     async fn wait_until_full(&mut self) -> Result<(), LaneError> {
-        let positions = self.positions(BTreeMap::new()).await?;
-        let by_bytes = self.intake.bytes.checked_div(self.record_bytes).unwrap_or(usize::MAX);
-        let share = self.intake.records.min(by_bytes) / positions.len().max(1);
+        let positions = self.positions().await?;
+        let by_bytes = self.trigger.bytes.checked_div(self.record_bytes).unwrap_or(usize::MAX);
+        let share = self.trigger.records.min(by_bytes) / positions.len().max(1);
         wait_for_records(&self.intake, positions, share.max(1) as u64).await
     }
 
@@ -276,7 +335,7 @@ impl StreamLane {
 
     /// Lets the replay catch up with the lane, which stands still meanwhile, and takes its table.
     async fn take_over(&mut self, mut replay: Replay) -> Result<(), LaneError> {
-        let positions = self.positions(BTreeMap::new()).await?;
+        let positions = self.positions().await?;
         replay.read_to(&positions).await?;
         self.writer.take_over(replay).await
     }
@@ -307,6 +366,13 @@ impl StreamLane {
 enum Step {
     Committed,
     Drained,
+}
+
+/// Why a micro-batch takes no more.
+enum End {
+    Enough,
+    /// What comes next could not be read or cleaned.
+    Trouble(LaneError),
 }
 
 /// Returns when one of the partitions has so many records behind its position.

@@ -6,10 +6,11 @@
 
 use pinflow_table::{Commit, Progress};
 
+use crate::dead_letters::open_letters;
 use crate::error::LaneError;
 use crate::letters::exchange_letters;
 use crate::replay::{Places, Replay};
-use crate::writer::{LaneWriter, open_letters};
+use crate::writer::LaneWriter;
 
 /// The counter of swaps.
 const SWAPS: &str = "swaps";
@@ -38,7 +39,7 @@ impl LaneWriter {
         let mut applications: Vec<String> =
             self.status.get().position.into_keys().map(|partition| self.position_of(partition)).collect();
         applications.extend(shadow.status.get().position.into_keys().map(|partition| self.position_of(partition)));
-        applications.extend(["duplicates", "filtered"].map(|counter| self.counter_of(counter)));
+        applications.extend(["duplicates", "filtered", "dropped"].map(|counter| self.counter_of(counter)));
         applications.sort_unstable();
         applications.dedup();
         let mut progress = Vec::new();
@@ -86,6 +87,7 @@ impl LaneWriter {
             status.duplicates = seen.duplicates;
             status.filtered = seen.filtered;
             status.dead = seen.dead;
+            status.dropped = seen.dropped;
             status.distinct_keys = seen.distinct_keys;
         });
     }

@@ -6,8 +6,9 @@ use pinflow_event::{Offset, Partition, Timestamp};
 use pinflow_table::{PastCommit, Table};
 
 use crate::error::LaneError;
+use crate::removal::REMOVALS;
 use crate::replay::{ReplaySource, live_place};
-use crate::writer::{LaneParts, application_of};
+use crate::writer::{LaneParts, application_of, counter_of};
 
 /// A point of a lane's way through its topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +68,8 @@ impl TableVersions {
             positions,
             goes_on: true,
         };
-        Ok(Self(roll_forward(first, commits.get(1..).unwrap_or_default(), &partitions, &applications)))
+        let commits = commits.get(1..).unwrap_or_default();
+        Ok(Self(roll_forward(first, commits, &partitions, &applications, &counter_of(topic, REMOVALS))))
     }
 
     /// The newest version that holds nothing behind `point` and may be gone on from.
@@ -100,6 +102,7 @@ fn roll_forward(
     commits: &[PastCommit],
     partitions: &[Partition],
     applications: &[String],
+    removals: &str,
 ) -> Vec<TableVersion> {
     let mut versions = vec![first];
     for commit in commits {
@@ -112,7 +115,9 @@ fn roll_forward(
                 moved = true;
             }
         }
-        next.goes_on = !commit.removes_rows && (moved || !commit.adds_rows);
+        // A removal of dead letters may add no row: the letters were dropped, or their keys were there.
+        let removal = commit.progress.iter().any(|(moved, _)| moved == removals);
+        next.goes_on = !commit.removes_rows && !removal && (moved || !commit.adds_rows);
         versions.push(next);
     }
     versions
@@ -142,7 +147,7 @@ mod tests {
             positions: BTreeMap::from([(Partition(0), Offset(0))]),
             goes_on: true,
         };
-        TableVersions(roll_forward(first, commits, &[Partition(0)], &[POSITION.to_owned()]))
+        TableVersions(roll_forward(first, commits, &[Partition(0)], &[POSITION.to_owned()], "removals"))
     }
 
     fn number(version: Option<&TableVersion>) -> Option<u64> {
@@ -172,5 +177,13 @@ mod tests {
         assert_eq!(number(versions.before(Point::Offset(Offset(9)))), None);
         assert_eq!(number(versions.before(Point::Offset(Offset(10)))), Some(3));
         assert_eq!(number(versions.before(Point::Offset(Offset(20)))), Some(4));
+    }
+
+    #[test]
+    fn what_dropped_dead_letters_is_not_undone() {
+        let dropped = PastCommit { adds_rows: false, progress: vec![("removals".to_owned(), 1)], ..appended(2, 0) };
+        let versions = versions(&[appended(1, 10), dropped, appended(3, 20)]);
+        assert_eq!(number(versions.before(Point::Offset(Offset(9)))), None);
+        assert_eq!(number(versions.before(Point::Offset(Offset(10)))), Some(2));
     }
 }

@@ -8,39 +8,24 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
 
 use arrow::error::ArrowError;
-use futures::TryStreamExt;
-use pinflow_clean::{CleanBatch, Cleaner, KeySet, NewKeys, definition};
-use pinflow_event::{Clock, Offset, Partition, Position, TopicName};
+use pinflow_clean::{CleanBatch, Cleaner, NewKeys, definition};
+use pinflow_event::{Clock, Offset, Partition, TopicName};
+
 use pinflow_pipeline::{Lane, Stream};
-use pinflow_table::{
-    Commit, DeadLetter, Progress, Table, TableLocation, TableRoot, dead_letter_rows, dead_letter_schema,
-    dead_letters_from,
-};
-use tokio::sync::Mutex;
+use pinflow_table::{Commit, DeadLetter, Progress, Table, TableLocation, TableRoot};
+
 use tokio::time::Instant;
 
-use crate::chunk::{Chunk, RecordView, nth};
+use crate::chunk::Chunk;
+use crate::dead_letters::DeadTable;
 use crate::error::LaneError;
 use crate::fresh::{Committed, SharedCommitted};
 use crate::gathering::Gathering;
-use crate::letters::places_of;
+use crate::keys;
+use crate::removal::Removal;
 use crate::replay::live_place;
+
 use crate::status::{BatchStatus, SharedStatus};
-
-/// The table of a stream's dead letters: both lanes write it, one at a time.
-pub type DeadTable = Arc<Mutex<Table>>;
-
-/// Opens the table of a stream's dead letters.
-///
-/// # Errors
-/// [`LaneError::Table`].
-pub async fn open_dead_table(tables: &TableRoot, stream: &str) -> Result<DeadTable, LaneError> {
-    open_letters(&tables.table("dead", stream)?).await
-}
-
-pub(crate) async fn open_letters(location: &TableLocation) -> Result<DeadTable, LaneError> {
-    Ok(Arc::new(Mutex::new(Table::open(location, &dead_letter_schema()).await?)))
-}
 
 /// What a lane of a stream is made of.
 #[derive(Clone, Debug)]
@@ -106,13 +91,13 @@ impl LaneWriter {
     }
 
     /// Reads from the tables what the lane remembers of them.
-    async fn recover(&mut self) -> Result<(), LaneError> {
+    pub(crate) async fn recover(&mut self) -> Result<(), LaneError> {
         // The old keys go first: there is no memory for both.
         self.write_committed().keys = None;
         self.table.reload().await?;
         let keys = match self.parts.cleaner.key_column() {
             // No row is added to a table with other columns, so none has to be told apart.
-            Some(_) if self.table.check_columns().is_ok() => Some(read_keys(&self.parts, &self.table).await?),
+            Some(_) if self.table.check_columns().is_ok() => Some(keys::read(&self.parts, &self.table).await?),
             _ => None,
         };
         let mut position = BTreeMap::new();
@@ -123,6 +108,7 @@ impl LaneWriter {
         let dead = self.rewind_dead().await?;
         let duplicates = self.counter("duplicates").await?;
         let filtered = self.counter("filtered").await?;
+        let dropped = self.counter("dropped").await?;
         let rows = self.table.row_count()?;
         let distinct_keys = self.key_count();
         self.status.update(|status| {
@@ -130,37 +116,12 @@ impl LaneWriter {
             status.dead = dead;
             status.duplicates = duplicates;
             status.filtered = filtered;
+            status.dropped = dropped;
             status.rows = rows;
             status.distinct_keys = distinct_keys;
         });
         self.in_doubt = false;
         Ok(())
-    }
-
-    /// Takes back the dead letters of records behind the committed position: they will come again. Returns how many are left.
-    async fn rewind_dead(&mut self) -> Result<u64, LaneError> {
-        let dead = Arc::clone(&self.parts.dead);
-        let mut dead = dead.lock().await;
-        dead.reload().await?;
-        let (lane, topic) = (self.parts.lane.as_str(), self.topic().to_string());
-        let mut letters = dead.scan(&["lane", "topic", "partition", "offset"]).await?;
-        let mut left = 0;
-        let mut early: BTreeMap<Partition, Offset> = BTreeMap::new();
-        while let Some(batch) = letters.try_next().await? {
-            let places = places_of(&batch, lane, &topic).map_err(|e| self.key_error(&e.to_string()))?;
-            for (partition, offset) in places.into_iter().flatten() {
-                let position = self.committed(partition).await?;
-                if offset < position {
-                    left += 1;
-                } else {
-                    early.insert(partition, position);
-                }
-            }
-        }
-        for (partition, offset) in early {
-            dead.delete(dead_letters_from(lane, &topic, Position { partition, offset })).await?;
-        }
-        Ok(left)
     }
 
     /// The topic that the lane reads.
@@ -209,42 +170,45 @@ impl LaneWriter {
         Cleaning { stream: self.parts.stream.name.clone(), cleaner: Arc::clone(&self.parts.cleaner) }
     }
 
-    /// Takes a cleaned batch to the table. Its chunks begin at the committed positions, one a partition at most.
-    /// `began` is when the first record was in hand.
-    ///
-    /// # Errors
-    /// [`LaneError`]; the same chunks may be offered again then.
-    pub(crate) async fn write(
-        &mut self,
-        chunks: &[Chunk],
-        cleaned: CleanBatch,
-        began: Instant,
-    ) -> Result<(), LaneError> {
-        let mut gathering = self.begin(began)?;
-        self.gather(&mut gathering, chunks, cleaned).await?;
-        self.commit(gathering).await
-    }
-
     /// Begins a commit.
     ///
     /// # Errors
     /// [`LaneError::Table`].
     pub(crate) fn begin(&self, began: Instant) -> Result<Gathering, LaneError> {
+        let now = self.parts.clock.now();
+        self.write_committed().keys.iter_mut().for_each(|keys| keys.forget(now));
         Ok(Gathering::new(self.table.begin_files()?, began))
     }
 
     /// Adds a cleaned batch to a commit. Its chunks begin where the commit's chunks so far end, else at the committed positions.
     ///
     /// # Errors
-    /// [`LaneError::Key`].
+    /// [`LaneError::Key`]; [`LaneError::Table`] where the table does not take a column that is new. A part of the batch may be in the
+    /// commit then, so it must not be made.
     pub(crate) async fn gather(
         &mut self,
         gathering: &mut Gathering,
         chunks: &[Chunk],
         cleaned: CleanBatch,
     ) -> Result<(), LaneError> {
-        let CleanBatch { rows, rejects, filtered, nulled, .. } = cleaned;
-        gathering.letters.extend(rejects.iter().map(|reject| self.dead_letter(chunks, reject)));
+        let letters: Vec<DeadLetter> = cleaned.rejects.iter().map(|reject| self.dead_letter(chunks, reject)).collect();
+        self.gather_rows(gathering, cleaned).await?;
+        gathering.letter_bytes += letters.iter().filter_map(|letter| letter.raw.as_ref()).map(Vec::len).sum::<usize>();
+        gathering.letters.extend(letters);
+        gathering.cover(chunks);
+        Ok(())
+    }
+
+    /// Adds the rows of a cleaned batch to a commit.
+    ///
+    /// # Errors
+    /// As [`LaneWriter::gather`].
+    pub(crate) async fn gather_rows(
+        &mut self,
+        gathering: &mut Gathering,
+        cleaned: CleanBatch,
+    ) -> Result<(), LaneError> {
+        let CleanBatch { rows, filtered, nulled, unknown, .. } = cleaned;
         let distinct = match (&self.read_committed().keys, self.parts.cleaner.key_column()) {
             (Some(keys), Some(column)) => {
                 let distinct = keys.distinct(&rows, column, &mut gathering.new_keys);
@@ -257,7 +221,8 @@ impl LaneWriter {
         gathering.rows += new_rows.num_rows() as u64;
         gathering.filtered += filtered;
         gathering.nulled += nulled;
-        gathering.cover(chunks);
+        gathering.unknown.absorb(&unknown);
+        let new_rows = self.in_table_columns(gathering, new_rows).await?;
         gathering.files.write(new_rows).await;
         Ok(())
     }
@@ -270,10 +235,11 @@ impl LaneWriter {
         self.in_doubt = true;
         self.commit_dead(&gathering.letters).await?;
         let commit = self.commit_of(&gathering).await?;
-        let Gathering {
-            files, letters, ranges, records, rows, duplicates, filtered, arrivals, began, new_keys, ..
-        } = gathering;
-        self.table.commit_files(files.finish().await?, &commit).await?;
+        let Gathering { files, mut written, letters, ranges, records, rows, duplicates, filtered, .. } = gathering;
+        let Gathering { unknown, removal, arrivals, began, new_keys, .. } = gathering;
+        written.join(files.finish().await?);
+        self.table.commit_files(written, &commit).await?;
+
         self.accept(&ranges, new_keys);
         self.in_doubt = false;
         let batch = BatchStatus {
@@ -289,37 +255,20 @@ impl LaneWriter {
             behind: 0,
             freshness: None,
         };
-        self.status.committed(batch, &ranges, &arrivals);
+        self.status.committed(batch, &ranges, &arrivals, |status| {
+            status.unknown.absorb(&unknown);
+            if let Some(removal) = removal {
+                status.dead = status.dead.saturating_sub(removal.letters);
+                status.dropped += removal.dropped();
+            }
+        });
+
         keep_healthy(&mut self.table).await;
         Ok(())
     }
 
-    fn dead_letter(&self, chunks: &[Chunk], reject: &pinflow_clean::Reject) -> DeadLetter {
-        let RecordView { position, arrived, value } = nth(chunks, reject.index);
-        DeadLetter {
-            lane: self.parts.lane.to_string(),
-            topic: self.topic().to_string(),
-            position,
-            reason: reject.cause.to_string(),
-            place: reject.cause.place(),
-            raw: value.map(<[u8]>::to_vec),
-            arrived,
-            rejected: self.parts.clock.now(),
-        }
-    }
-
-    async fn commit_dead(&self, letters: &[DeadLetter]) -> Result<(), LaneError> {
-        if letters.is_empty() {
-            return Ok(());
-        }
-        let mut table = self.parts.dead.lock().await;
-        table.commit(&Commit { rows: vec![dead_letter_rows(letters)], ..Commit::default() }).await?;
-        keep_healthy(&mut table).await;
-        Ok(())
-    }
-
     async fn commit_of(&mut self, gathering: &Gathering) -> Result<Commit, LaneError> {
-        let Gathering { duplicates, filtered, nulled, rows, letters, .. } = gathering;
+        let Gathering { duplicates, filtered, nulled, rows, letters, unknown, removal, .. } = gathering;
         let mut progress: Vec<Progress> = gathering
             .ranges
             .iter()
@@ -329,7 +278,9 @@ impl LaneWriter {
                 to: signed(*next),
             })
             .collect();
-        for (counter, added) in [("duplicates", *duplicates), ("filtered", *filtered)] {
+        let dropped = removal.as_ref().map_or(0, Removal::dropped);
+        progress.extend(removal.as_ref().map(|removal| removal.progress(self.removal_counter())));
+        for (counter, added) in [("duplicates", *duplicates), ("filtered", *filtered), ("dropped", dropped)] {
             if added > 0 {
                 let before = self.counter(counter).await?.cast_signed();
                 progress.push(Progress {
@@ -354,13 +305,18 @@ impl LaneWriter {
             // Values that a field's policy turned into null: never without a trace in the table's history.
             notes.push(("pinflow.nulled".to_owned(), (*nulled).into()));
         }
+        if unknown.total() > 0 {
+            notes.push(("pinflow.unknown_fields".to_owned(), unknown.total().into()));
+        }
+        notes.extend(removal.iter().flat_map(Removal::notes));
         Ok(Commit { rows: Vec::new(), progress, notes })
     }
 
     fn accept(&self, ranges: &BTreeMap<Partition, (Offset, Offset)>, new_keys: NewKeys) {
+        let now = self.parts.clock.now();
         let mut committed = self.write_committed();
         if let Some(keys) = &mut committed.keys {
-            keys.accept(new_keys);
+            keys.accept(new_keys, now);
         }
         committed.positions.extend(ranges.iter().map(|(partition, (_, next))| (*partition, *next)));
     }
@@ -393,17 +349,13 @@ impl LaneWriter {
     pub(crate) async fn counter(&mut self, counter: &str) -> Result<u64, LaneError> {
         Ok(self.table.progress(&self.counter_of(counter)).await?.unsigned_abs())
     }
-
-    fn key_error(&self, reason: &str) -> LaneError {
-        LaneError::Key { stream: self.parts.stream.name.clone(), reason: reason.to_owned() }
-    }
 }
 
 /// The cleaning of one stream.
 #[derive(Clone, Debug)]
 pub(crate) struct Cleaning {
-    stream: String,
-    cleaner: Arc<Cleaner>,
+    pub stream: String,
+    pub cleaner: Arc<Cleaner>,
 }
 
 impl Cleaning {
@@ -442,20 +394,9 @@ pub(crate) fn application_of(topic: &TopicName, partition: Partition) -> String 
     format!("pinflow/{topic}/{partition}")
 }
 
-async fn read_keys(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError> {
-    let failed = |reason: String| LaneError::Key { stream: parts.stream.name.clone(), reason };
-    let key = parts.stream.key.as_deref().expect("a cleaner has a key column only where its stream has a key");
-    let mut keys = KeySet::new(parts.secret);
-    let mut batches = table.scan(&[key]).await?;
-    while let Some(batch) = batches.try_next().await? {
-        keys.remember(batch.column(0)).map_err(|error| failed(error.to_string()))?;
-    }
-    Ok(keys)
-}
-
 /// Begins the table's upkeep where that is due. The rows are committed before, so a failure is told and tried again after a later
 /// commit.
-async fn keep_healthy(table: &mut Table) {
+pub(crate) async fn keep_healthy(table: &mut Table) {
     if let Err(error) = table.keep_healthy().await {
         tracing::warn!(%error, "small files and old versions stay for now");
     }

@@ -28,6 +28,8 @@ fn stream() -> Stream {
         batch: lane("orders"),
         stream: lane("orders-live"),
         key: Some("id".to_owned()),
+        within: None,
+        unknown_fields: Default::default(),
         schema: vec![
             field("id", FieldType::Bigint),
             field("note", FieldType::String),
@@ -133,6 +135,25 @@ async fn every_record_ends_in_one_place_on_both_lanes() {
     assert_eq!((run.records, run.rows, run.duplicates, run.dead), (10, 4, 2, 3));
     assert_eq!(counts(&batch.status().get()), OUTCOME);
     assert_eq!(batch.run().await.unwrap(), pinflow_lane::BatchRun::default());
+}
+
+/// What is read and cleaned piece by piece is committed together, and each record of it is taken once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backlog_is_gathered_into_few_commits() {
+    let world = World::new(2).await;
+    let events: Vec<String> = (0..40_000).map(|id| format!(r#"{{"id":{}}}"#, id % 39_000)).collect();
+    let events: Vec<&str> = events.iter().map(String::as_str).collect();
+    world.append(Lane::Stream, 0, &events[..30_000]).await;
+    world.append(Lane::Stream, 1, &events[30_000..]).await;
+    let writer = world.writer(Lane::Stream).await;
+    let status = writer.status();
+    let trigger = Trigger { interval: Duration::ZERO, ..Trigger::default() };
+    let mut lane = StreamLane::new(Arc::clone(&world.log), writer, trigger).await.unwrap();
+    lane.catch_up().await.unwrap();
+    assert_eq!(counts(&status.get()), [39_000, 1_000, 0, 0]);
+    assert_eq!(status.get().records, 40_000);
+    // It is read in eight pieces. (All of them are one commit, where the machine is not too slow for that.)
+    assert!(status.get().batches < 8, "{} commits", status.get().batches);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,6 +43,7 @@ async fn row(stages: &Stages, lane: Lane, stream: &Stream) -> Result<BalanceRow,
         duplicates: status.duplicates,
         filtered: status.filtered,
         dead: status.dead,
+        dropped: status.dropped,
         in_flight: accepted.saturating_sub(positions),
         balances: false,
     };

@@ -114,6 +114,21 @@ pub enum NodeError {
         /// Why.
         cause: String,
     },
+    /// There is no dead letter at a place.
+    #[error("stream `{stream}` has no dead letter at offset {offset} of partition {partition} on the {lane} lane")]
+    NoLetter {
+        /// The stream.
+        stream: String,
+        /// The lane.
+        lane: pinflow_pipeline::Lane,
+        /// The partition.
+        partition: u32,
+        /// The offset.
+        offset: u64,
+    },
+    /// What is asked needs the lanes.
+    #[error("the lanes do not run yet; ask again when the node is started")]
+    NotStarted,
     /// The archive does not get on.
     #[error("the archive stands still: {0}")]
     ArchiveStuck(String),

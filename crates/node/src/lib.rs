@@ -29,6 +29,7 @@ mod settle;
 mod stages;
 mod system_tables;
 mod tail;
+mod unknown_fields;
 mod view;
 mod work;
 

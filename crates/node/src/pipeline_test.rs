@@ -100,7 +100,7 @@ fn clean(cleaner: &Cleaner, part: &TestStream, failures: &mut Vec<String>) -> Re
     match cleaner.key_column() {
         None => Ok(cleaned.rows),
         Some(key) => {
-            let distinct = KeySet::new((0, 0)).distinct(&cleaned.rows, key, &mut NewKeys::default());
+            let distinct = KeySet::new((0, 0), None).distinct(&cleaned.rows, key, &mut NewKeys::default());
             Ok(distinct.expect("a planned key column has a key's type").rows)
         }
     }

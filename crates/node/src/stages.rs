@@ -10,7 +10,10 @@ use object_store::ObjectStore;
 use pinflow_archive::{Archive, ArchiveReader};
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, Offset, Partition, TopicName, TopicPartition};
-use pinflow_lane::{BatchLane, HandOvers, LaneParts, LaneWriter, SharedStatus, StreamLane, open_dead_table};
+use pinflow_lane::{
+    BatchLane, DeadTable, HandOvers, LaneParts, LaneWriter, LetterDesk, SharedStatus, StreamLane, open_dead_table,
+};
+
 use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, LogError};
 use pinflow_pipeline::{Lane, Pipeline, Stream};
 use pinflow_query::QueryEngine;
@@ -47,6 +50,10 @@ pub(crate) struct Stages {
     pub hand_overs: BTreeMap<String, HandOvers>,
     pub replays: RunningReplays,
     pub archive_reader: ArchiveReader,
+    /// By stream.
+    pub dead: BTreeMap<String, DeadTable>,
+    /// Where the running stream lanes are asked to take dead letters out, by stream.
+    pub letter_desks: BTreeMap<String, LetterDesk>,
     pub statuses: BTreeMap<(Lane, String), SharedStatus>,
     pub engine: Arc<QueryEngine>,
     pub system: Arc<NodeTables>,
@@ -77,6 +84,8 @@ impl Stages {
         let mut hand_overs = BTreeMap::new();
         let mut lane_parts = BTreeMap::new();
         let archive_reader = ArchiveReader::local(Arc::clone(&store), archived);
+        let mut dead_tables = BTreeMap::new();
+        let mut letter_desks = BTreeMap::new();
         let mut statuses = BTreeMap::new();
         for stream in &config.pipeline.streams {
             let dead = open_dead_table(&tables, &stream.name).await?;
@@ -100,6 +109,8 @@ impl Stages {
             statuses.insert((Lane::Stream, stream.name.clone()), writer.status());
             let lane = StreamLane::new(Arc::clone(&log), writer, config.trigger).await?;
             hand_overs.insert(stream.name.clone(), lane.hand_overs());
+            letter_desks.insert(stream.name.clone(), lane.letter_desk());
+            dead_tables.insert(stream.name.clone(), dead);
             tails.insert(stream.name.clone(), lane.fresh_tail(config.fresh.records, config.fresh.bytes));
             stream_lanes.push(lane);
         }
@@ -131,6 +142,8 @@ impl Stages {
             hand_overs,
             replays: RunningReplays::default(),
             archive_reader,
+            dead: dead_tables,
+            letter_desks,
             statuses,
             engine: Arc::new(engine),
             system,

@@ -1,5 +1,5 @@
-//! `system.answers`, `system.archive_changes`, `system.balance`, `system.batches` and `system.runs`: what the node knows of itself, as
-//! tables.
+//! `system.answers`, `system.archive_changes`, `system.balance`, `system.batches`, `system.runs` and `system.unknown_fields`: what the
+//! node knows of itself, as tables.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -19,6 +19,7 @@ use pinflow_schedule::{JobRun, RunHistory, TaskState};
 use crate::balance::rows as balance_rows;
 use crate::batches;
 use crate::stages::Stages;
+use crate::unknown_fields;
 use crate::work::elapsed_of;
 
 /// Runs that `system.runs` and `system.answers` show.
@@ -53,7 +54,7 @@ impl NodeTables {
 #[async_trait]
 impl SystemTables for NodeTables {
     fn names(&self) -> Vec<String> {
-        ["answers", "archive_changes", "balance", "batches", "runs"].map(str::to_owned).to_vec()
+        ["answers", "archive_changes", "balance", "batches", "runs", "unknown_fields"].map(str::to_owned).to_vec()
     }
 
     async fn table(&self, name: &str) -> Result<RecordBatch, String> {
@@ -65,6 +66,7 @@ impl SystemTables for NodeTables {
             "balance" => balance_rows(&stages).await.map(|rows| balance(&rows)).map_err(|error| error.to_string()),
             "batches" => Ok(batches::table(&stages.statuses)),
             "runs" => Ok(runs(&history.list(RUNS_SHOWN))),
+            "unknown_fields" => Ok(unknown_fields::rows(&stages)),
             _ => Err(format!("there is no table `system.{name}`")),
         }
     }
@@ -107,6 +109,7 @@ fn balance(rows: &[BalanceRow]) -> RecordBatch {
         ("duplicates", count(|row| Some(row.duplicates))),
         ("filtered", count(|row| Some(row.filtered))),
         ("dead", count(|row| Some(row.dead))),
+        ("dropped", count(|row| Some(row.dropped))),
         ("in_flight", count(|row| Some(row.in_flight))),
         ("balances", Arc::new(rows.iter().map(|row| Some(row.balances)).collect::<BooleanArray>())),
     ])

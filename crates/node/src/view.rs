@@ -7,12 +7,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane as LaneView, Overview, QueryResult, ReconcileSample, ReconcileView, RunState as RunStateView, RunView,
-    Scope as ScopeView, StreamProgress, TaskView,
+    Lane as LaneView, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileSample, ReconcileView,
+    RunState as RunStateView, RunView, Scope as ScopeView, StreamProgress, TaskView,
 };
 use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
 use pinflow_event::Timestamp;
 use pinflow_gateway::{Gateway, OWN_ROUTES};
+use pinflow_lane::{LaneError, LetterAction};
+
 use pinflow_pipeline::{self as pipeline, Lane, Stream, Work};
 use pinflow_query::{Answer, Difference, QueryError, Sample, Scope, sql_type};
 use pinflow_schedule::{JobRun, RunId, RunScope, RunState, ScheduleError, Scheduler, TaskRun, TaskState, Trigger};
@@ -24,7 +26,7 @@ use crate::health::{self, Part};
 use crate::stages::Stages;
 use crate::system_tables::RUNS_SHOWN;
 use crate::work::{difference, elapsed_of};
-use crate::{balance, settle};
+use crate::{balance, dead, settle};
 
 /// A node as its dashboard sees it.
 pub(crate) struct View {
@@ -126,17 +128,27 @@ impl NodeView for View {
         Ok(QueryResult { columns, rows, truncated, elapsed_ms: millis(answer.elapsed) })
     }
 
-    async fn dead(&self, stream: &str, limit: usize) -> Result<Vec<DeadLetter>, ViewError> {
-        self.stages.stream(stream).map_err(failed)?;
-        let sql = format!(
-            "SELECT lane, topic, partition, offset, arrived, reason, raw FROM dead.`{stream}` \
-             ORDER BY rejected DESC, topic, partition, offset DESC LIMIT {limit}"
-        );
-        match self.stages.engine.query(&sql, Lane::Batch, &Default::default()).await {
-            Ok(answer) => Ok(answer.batches.iter().flat_map(crate::dead::letters).collect()),
-            Err(QueryError::NotYetWritten { .. }) => Ok(Vec::new()),
-            Err(error) => Err(failed(error.into())),
-        }
+    async fn dead(&self, stream: &str, letters: &LetterSelection, limit: usize) -> Result<Vec<DeadLetter>, ViewError> {
+        dead::list(&self.stages, stream, letters, limit).await.map_err(failed)
+    }
+
+    async fn dead_letter(
+        &self,
+        stream: &str,
+        lane: LaneView,
+        partition: u32,
+        offset: u64,
+    ) -> Result<DeadLetter, ViewError> {
+        dead::find(&self.stages, stream, lane, partition, offset).await.map_err(failed)
+    }
+
+    async fn retry_dead(&self, stream: &str, letters: &LetterSelection) -> Result<LetterOutcome, ViewError> {
+        dead::remove(&self.stages, stream, letters, LetterAction::Retry).await.map_err(failed)
+    }
+
+    async fn drop_dead(&self, stream: &str, letters: &LetterSelection, note: &str) -> Result<LetterOutcome, ViewError> {
+        let action = LetterAction::Drop { reason: note.to_owned() };
+        dead::remove(&self.stages, stream, letters, action).await.map_err(failed)
     }
 
     async fn reconcile(&self, stream: Option<&str>) -> Result<Vec<ReconcileView>, ViewError> {
@@ -355,7 +367,7 @@ fn millis(duration: std::time::Duration) -> u64 {
 /// The error as the API tells it.
 fn failed(error: NodeError) -> ViewError {
     let kind = match &error {
-        NodeError::Unknown { .. } => ErrorKind::NotFound,
+        NodeError::Unknown { .. } | NodeError::NoLetter { .. } => ErrorKind::NotFound,
         NodeError::Query(
             QueryError::Syntax { .. }
             | QueryError::NotReadOnly { .. }
@@ -371,7 +383,10 @@ fn failed(error: NodeError) -> ViewError {
             | QueryError::MemoryLimit { .. }
             | QueryError::RowLimit { .. },
         ) => ErrorKind::Invalid,
-        NodeError::Log(_) | NodeError::LaneStuck { .. } => ErrorKind::Unavailable,
+        NodeError::Log(_)
+        | NodeError::LaneStuck { .. }
+        | NodeError::NotStarted
+        | NodeError::Lane(LaneError::Ended { .. }) => ErrorKind::Unavailable,
         _ => ErrorKind::Failed,
     };
     ViewError::new(kind, error)

@@ -23,6 +23,7 @@ mod sql;
 mod stream;
 mod test_case;
 mod uniqueness;
+mod unknown_fields;
 mod variables;
 mod yaml;
 

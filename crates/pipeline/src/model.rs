@@ -101,8 +101,12 @@ pub struct Stream {
     /// The column **of the cleaned row** that identifies an event: of several with the same value the first arrival wins, and a
     /// row where it is null is a dead letter. `None` keeps every row.
     pub key: Option<String>,
-    /// The fields that the JSON object may have. Others are ignored.
+    /// How long a key is remembered after the commit that brought its row in. `None` remembers it for as long as the table.
+    pub within: Option<Duration>,
+    /// The fields that the JSON object may have.
     pub schema: Vec<Field>,
+    /// What happens to fields that the schema lacks.
+    pub unknown_fields: UnknownFieldPolicies,
     /// The cleaning `SELECT ... FROM input`.
     pub clean: TextFile,
 }
@@ -169,6 +173,54 @@ pub enum WrongType {
     Dead,
     /// The field is null (what Spark's `from_json` does), and counted.
     Null,
+}
+
+/// What happens to a field of an event that the schema lacks. It is counted in every case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum UnknownFieldPolicy {
+    /// It is left out.
+    #[default]
+    Hold,
+    /// The table gets a nullable text column of its name.
+    Evolve,
+    /// The record is a dead letter.
+    Dead,
+}
+
+impl UnknownFieldPolicy {
+    /// All of them, in the order in which messages name them.
+    pub const ALL: [UnknownFieldPolicy; 3] = [Self::Hold, Self::Evolve, Self::Dead];
+
+    /// The name in `pipeline.yaml` and in `system.unknown_fields`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            UnknownFieldPolicy::Hold => "hold",
+            UnknownFieldPolicy::Evolve => "evolve",
+            UnknownFieldPolicy::Dead => "dead",
+        }
+    }
+}
+
+/// The policies for the fields that a stream's schema lacks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UnknownFieldPolicies {
+    /// For those that are not named.
+    pub others: UnknownFieldPolicy,
+    /// For single fields, by name.
+    pub named: BTreeMap<String, UnknownFieldPolicy>,
+}
+
+impl UnknownFieldPolicies {
+    /// The policy for the field `name`.
+    pub fn of(&self, name: &str) -> UnknownFieldPolicy {
+        self.named.get(name).copied().unwrap_or(self.others)
+    }
+
+    /// Whether any field may become a column.
+    pub fn may_evolve(&self) -> bool {
+        self.others == UnknownFieldPolicy::Evolve
+            || self.named.values().any(|policy| *policy == UnknownFieldPolicy::Evolve)
+    }
 }
 
 /// A question that the pipeline answers.

@@ -1,17 +1,23 @@
 //! `streams:` in `pipeline.yaml`.
 
+use std::time::Duration;
+
 use pinflow_event::TopicName;
 
 use crate::context::Context;
+use crate::duration;
 use crate::fields::{self, Fields};
 use crate::name::{is_folder_name, is_sql_name};
 use crate::nearest::did_you_mean;
 use crate::sql;
 use crate::uniqueness::Claims;
+use crate::unknown_fields;
 use crate::yaml::{Key, Node, Value};
 use crate::{Field, FieldType, Lane, LaneSpec, Stream, WrongType};
 
-const KEYS: [&str; 5] = ["batch", "stream", "key", "schema", "clean"];
+const KEYS: [&str; 6] = ["batch", "stream", "key", "schema", "unknown_fields", "clean"];
+/// A shorter window would be over before a client tries again.
+const SHORTEST_WINDOW: Duration = Duration::from_secs(60);
 const TYPES: [&str; 4] = ["string", "bigint", "double", "boolean"];
 
 /// The streams that could be read, in the order of the file.
@@ -43,15 +49,52 @@ fn read_stream(key: &Key, node: &Node, claims: &mut Claims, context: Context<'_>
         let path = fields::text(node, &read.name_of("clean"), context)?;
         sql::read(&path, node.line, context)
     });
-    let column = match read.get("key") {
-        Some(node) if node.value == Value::Null => {
+    let (key_column, within) = read.get("key").map_or((None, None), |node| read_key(node, &what, context));
+    let declared = schema.as_deref().unwrap_or_default();
+    let unknown_fields = read
+        .get("unknown_fields")
+        .map(|node| unknown_fields::read(node, &read.name_of("unknown_fields"), declared, context))
+        .unwrap_or_default();
+    Some(Stream {
+        name: key.name.clone(),
+        batch: batch?,
+        stream: stream?,
+        key: key_column,
+        within,
+        schema: schema?,
+        unknown_fields,
+        clean: clean?,
+    })
+}
+
+/// `key: id`, or `key: {column: id, within: 7d}`.
+fn read_key(node: &Node, stream: &str, context: Context<'_>) -> (Option<String>, Option<Duration>) {
+    let what = format!("{stream}: `key`");
+    match &node.value {
+        Value::Null => {
             let hint = "leave `key` out for a stream that keeps every row".to_owned();
-            context.problem(node.line, format!("{what}: `key` is empty"), hint);
-            None
+            context.problem(node.line, format!("{what} is empty"), hint);
+            (None, None)
         }
-        _ => read.optional_text("key", context),
-    };
-    Some(Stream { name: key.name.clone(), batch: batch?, stream: stream?, key: column, schema: schema?, clean: clean? })
+        Value::Mapping(_) => {
+            let Some(read) = Fields::read(node, &what, node.line, &["column", "within"], context) else {
+                return (None, None);
+            };
+            let within = read.get("within").and_then(|node| read_within(node, &read.name_of("within"), context));
+            (read.require_text("column", context), within)
+        }
+        _ => (fields::text(node, &what, context), None),
+    }
+}
+
+fn read_within(node: &Node, what: &str, context: Context<'_>) -> Option<Duration> {
+    let text = fields::text(node, what, context)?;
+    let window = duration::parse(&text).filter(|window| *window >= SHORTEST_WINDOW);
+    if window.is_none() {
+        let message = format!("{what} must be a duration of a minute or more, not `{text}`");
+        context.problem(node.line, message, duration::FORM.to_owned());
+    }
+    window
 }
 
 fn read_lane(

@@ -50,6 +50,28 @@ fn keys_that_nobody_knows() {
 }
 
 #[test]
+fn windows_and_policies_that_cannot_be() {
+    check(&[
+        (
+            "    key: id\n",
+            "    key: {column: id, within: soon}\n",
+            "pipeline.yaml:7: stream `orders`: `key`: `within` must be a duration of a minute or more, not `soon`\n  hint: write a number with a unit: `500ms`, `30s`, `2m`, `1h30m`, `7d`",
+        ),
+        ("    key: id\n", "    key: {within: 7d}\n", "pipeline.yaml:7: stream `orders`: `key`: `column` is missing"),
+        (
+            "    key: id\n",
+            "    key: id\n    unknown_fields: evolv\n",
+            "pipeline.yaml:8: stream `orders`: `unknown_fields`: unknown policy `evolv`\n  hint: did you mean `evolve`?",
+        ),
+        (
+            "    key: id\n",
+            "    key: id\n    unknown_fields: {item: dead}\n",
+            "pipeline.yaml:8: stream `orders`: `unknown_fields`: `item` is in the schema\n  hint: remove it here, or there",
+        ),
+    ]);
+}
+
+#[test]
 fn what_is_missing() {
     check(&[
         ("name: shop\n", "", "pipeline.yaml:1: the pipeline: `name` is missing"),

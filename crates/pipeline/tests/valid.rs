@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use folder::PipelineFolder;
-use pinflow_pipeline::{Chart, ChartKind, FieldType, Lane, Overrides, Work, WrongType};
+use pinflow_pipeline::{Chart, ChartKind, FieldType, Lane, Overrides, UnknownFieldPolicy, Work, WrongType};
 
 fn settings(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -33,6 +33,26 @@ fn a_stream_has_its_lanes_its_key_and_its_fields_in_order() {
     assert_eq!(orders.clean.path.to_str(), Some("streams/orders.sql"));
     assert_eq!(orders.clean.text, "SELECT id, item, price, 'main' AS shop FROM input\n");
     assert_eq!(visits.key, None);
+}
+
+#[test]
+fn a_key_may_have_a_window_and_unknown_fields_a_policy() {
+    let pipeline = PipelineFolder::valid().load().unwrap();
+    assert_eq!((pipeline.streams[0].within, &pipeline.streams[0].unknown_fields), (None, &Default::default()));
+    let folder = PipelineFolder::valid();
+    folder.replace("pipeline.yaml", "    key: id\n", "    key: { column: id, within: 7d }\n    unknown_fields: dead\n");
+    folder.replace(
+        "pipeline.yaml",
+        "    schema: {page: string}\n",
+        "    schema: {page: string}\n    unknown_fields: { \"*\": evolve, secret: dead, noise: hold }\n",
+    );
+    let pipeline = folder.load().unwrap();
+    let [orders, visits] = &pipeline.streams[..] else { panic!() };
+    assert_eq!((orders.key.as_deref(), orders.within), (Some("id"), Some(Duration::from_secs(7 * 86_400))));
+    assert_eq!(orders.unknown_fields.of("x"), UnknownFieldPolicy::Dead);
+    assert!(!orders.unknown_fields.may_evolve() && visits.unknown_fields.may_evolve());
+    let policies = ["secret", "noise", "x"].map(|name| visits.unknown_fields.of(name));
+    assert_eq!(policies, [UnknownFieldPolicy::Dead, UnknownFieldPolicy::Hold, UnknownFieldPolicy::Evolve]);
 }
 
 #[test]

@@ -67,7 +67,16 @@ fn pipeline() -> Result<Pipeline, Box<dyn Error>> {
     let lane = |topic: &str| Ok::<_, Box<dyn Error>>(LaneSpec { topic: topic.parse()?, table: "event".to_owned() });
     let clean = TextFile { path: PathBuf::from("event.sql"), text: "SELECT * FROM input".to_owned() };
     let (name, key, schema) = ("event".to_owned(), Some("id".to_owned()), Vec::new());
-    let stream = Stream { name, batch: lane("events")?, stream: lane("streaming-events")?, key, schema, clean };
+    let stream = Stream {
+        name,
+        batch: lane("events")?,
+        stream: lane("streaming-events")?,
+        key,
+        within: None,
+        schema,
+        unknown_fields: Default::default(),
+        clean,
+    };
     Ok(Pipeline {
         name: "comparison".to_owned(),
         variables: BTreeMap::new(),

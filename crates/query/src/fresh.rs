@@ -7,7 +7,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::RecordBatch;
+use arrow::array::{RecordBatch, new_null_array};
 use arrow::compute::cast;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
@@ -104,15 +104,15 @@ pub(crate) async fn provider(
     Err(failed("its table and its writer do not agree on how far it is".to_owned()))
 }
 
-/// The table may hold the same texts in another layout.
+/// The table may hold the same texts in another layout, and columns that a part of the rows lacks.
 fn in_columns_of(
     schema: &SchemaRef,
     rows: &[RecordBatch],
 ) -> std::result::Result<Vec<RecordBatch>, arrow::error::ArrowError> {
     let fitted = rows.iter().map(|batch| {
-        let columns = schema.fields().iter().map(|field| {
-            let column = batch.column(batch.schema_ref().index_of(field.name())?);
-            cast(column, field.data_type())
+        let columns = schema.fields().iter().map(|field| match batch.column_by_name(field.name()) {
+            Some(column) => cast(column, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), batch.num_rows())),
         });
         RecordBatch::try_new(Arc::clone(schema), columns.collect::<std::result::Result<_, _>>()?)
     });

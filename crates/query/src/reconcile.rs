@@ -7,12 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
+
 use datafusion::catalog::TableProvider;
+use datafusion::common::ScalarValue;
 use datafusion::error::DataFusionError;
 use datafusion::execution::memory_pool::MemoryConsumer;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{DataFrame, SessionContext, lit};
 use futures::{StreamExt, TryStreamExt, stream};
+
 use pinflow_pipeline::{Lane, Stream};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -134,15 +137,26 @@ impl Side {
     fn new(lane: Lane, table: Arc<dyn TableProvider>) -> Self {
         Self { lane, table }
     }
+
+    /// Its rows; a column of `plain` that it lacks is null.
+    pub fn rows(&self, session: &SessionContext, plain: &SchemaRef) -> Result<DataFrame, DataFusionError> {
+        let own = self.table.schema();
+        let mut missing = plain.fields().iter().filter(|field| own.field_with_name(field.name()).is_err());
+        missing.try_fold(session.read_table(Arc::clone(&self.table))?, |rows, field| {
+            rows.with_column(field.name(), lit(ScalarValue::try_from(field.data_type())?))
+        })
+    }
 }
 
-/// The columns, in the batch lane's order and as plain types; the lanes must have the same ones.
+/// The columns, in the batch lane's order and as plain types. The lanes must have the same ones; a column that one of them got for a
+/// field outside of the schema is null in the other.
 fn common_columns(stream: &Stream, sides: &[Side; 2]) -> Result<SchemaRef, QueryError> {
     let [batch, live] = sides.each_ref().map(|side| plain_schema(&side.table.schema()));
     let incomparable = |reason| QueryError::Incomparable { stream: stream.name.clone(), reason };
     for (here, there, lane) in [(&batch, &live, Lane::Stream), (&live, &batch, Lane::Batch)] {
         for field in here.fields() {
             match there.field_with_name(field.name()) {
+                Err(_) if stream.unknown_fields.may_evolve() => {}
                 Err(_) => return Err(incomparable(format!("the {lane} lane has no column `{}`", field.name()))),
                 Ok(other) if other.data_type() != field.data_type() => {
                     let (name, one, two) = (field.name(), field.data_type(), other.data_type());
@@ -156,7 +170,11 @@ fn common_columns(stream: &Stream, sides: &[Side; 2]) -> Result<SchemaRef, Query
         Some(key) if batch.field_with_name(key).is_err() => {
             Err(incomparable(format!("they have no key column `{key}`")))
         }
-        _ => Ok(batch),
+        _ => {
+            let further = live.fields().iter().filter(|field| batch.field_with_name(field.name()).is_err());
+            let all = batch.fields().iter().chain(further);
+            Ok(Arc::new(Schema::new(all.cloned().collect::<Vec<_>>())))
+        }
     }
 }
 
@@ -170,7 +188,7 @@ async fn read(
     let runtime = session.runtime_env();
     let memory = MemoryConsumer::new("reconcile").with_can_spill(true).register(&runtime.memory_pool);
     let mut buckets = Buckets::new(memory, Arc::clone(&runtime.disk_manager));
-    let parts = session.read_table(Arc::clone(&side.table))?.execute_stream_partitioned().await?;
+    let parts = side.rows(session, plain)?.execute_stream_partitioned().await?;
     let (sender, mut digested) = mpsc::channel::<Vec<Entry>>(parts.len() * 2 + 1);
     let mut reading = JoinSet::new();
     for mut batches in parts {

@@ -1,7 +1,6 @@
 //! Looks at rows that do not match: shows a few of each kind, and counts in which columns rows differ.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 
 use arrow::array::{RecordBatch, UInt64Array};
 use arrow::compute::take_record_batch;
@@ -43,7 +42,7 @@ pub(crate) async fn look(
     let mut wanted: HashMap<Digest, Wanted> = wanted.collect();
     let mut different = vec![0_u64; plain.fields().len()];
     for side in sides {
-        let mut batches = session.read_table(Arc::clone(&side.table))?.execute_stream().await?;
+        let mut batches = side.rows(session, plain)?.execute_stream().await?;
         let (of_key, of_row) = digests(&batches.schema(), plain, key)?;
         let of_keys = of_key.as_ref().unwrap_or(&of_row);
         let of_columns = columns(&batches.schema(), plain)?;

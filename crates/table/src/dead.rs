@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::error::ArrowError;
 use deltalake::datafusion::logical_expr::Expr;
 use deltalake::datafusion::prelude::{col, lit};
-use pinflow_event::{Position, Timestamp};
+use pinflow_event::{Offset, Partition, Position, Timestamp};
 
 /// A record that a lane could not clean.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,8 @@ pub struct DeadLetter {
     pub arrived: Option<Timestamp>,
     /// When the lane met it.
     pub rejected: Timestamp,
+    /// The number of the removal that is taking it out, where one is under way; see the lane's `removal.rs`.
+    pub removal: Option<i64>,
 }
 
 /// The columns of `dead.<stream>`.
@@ -44,6 +48,7 @@ pub fn dead_letter_schema() -> SchemaRef {
         Field::new("raw", DataType::Binary, true),
         Field::new("arrived", time.clone(), true),
         Field::new("rejected", time, true),
+        Field::new("removal", DataType::Int64, true),
     ]))
 }
 
@@ -78,7 +83,44 @@ pub fn dead_letter_rows(letters: &[DeadLetter]) -> RecordBatch {
         Arc::new(letters.iter().map(|letter| letter.raw.as_deref()).collect::<BinaryArray>()),
         time(|letter| letter.arrived),
         time(|letter| Some(letter.rejected)),
+        Arc::new(letters.iter().map(|letter| letter.removal).collect::<Int64Array>()),
     ];
     RecordBatch::try_new(dead_letter_schema(), columns)
         .expect("the columns are built in the order and types of the schema")
+}
+
+/// The dead letters that rows of [`dead_letter_schema`] are, in whatever layout they were read.
+///
+/// # Errors
+/// Where the columns are others.
+pub fn dead_letters_in(rows: &RecordBatch) -> Result<Vec<DeadLetter>, ArrowError> {
+    let schema = dead_letter_schema();
+    let columns = schema.fields().iter().map(|field| {
+        let column = rows.column_by_name(field.name());
+        let column = column.ok_or_else(|| ArrowError::SchemaError(format!("there is no column `{}`", field.name())))?;
+        cast(column, field.data_type())
+    });
+    let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
+    let texts = |number: usize| columns[number].as_string::<i32>();
+    let times = |number: usize| columns[number].as_primitive::<TimestampMicrosecondType>();
+    let (lanes, topics, reasons, places) = (texts(0), texts(1), texts(4), texts(5));
+    let (partitions, offsets) = (columns[2].as_primitive::<Int32Type>(), columns[3].as_primitive::<Int64Type>());
+    let (raw, arrived, rejected) = (columns[6].as_binary::<i32>(), times(7), times(8));
+    let removals = columns[9].as_primitive::<Int64Type>();
+    let time = |micros: i64| Timestamp::from_millis(micros.div_euclid(1_000));
+    let letter = |row: usize| DeadLetter {
+        lane: lanes.value(row).to_owned(),
+        topic: topics.value(row).to_owned(),
+        position: Position {
+            partition: Partition(partitions.value(row).cast_unsigned()),
+            offset: Offset(offsets.value(row).cast_unsigned()),
+        },
+        reason: reasons.value(row).to_owned(),
+        place: places.is_valid(row).then(|| places.value(row).to_owned()),
+        raw: raw.is_valid(row).then(|| raw.value(row).to_owned()),
+        arrived: arrived.is_valid(row).then(|| time(arrived.value(row))),
+        rejected: time(rejected.value(row)),
+        removal: removals.is_valid(row).then(|| removals.value(row)),
+    };
+    Ok((0..rows.num_rows()).map(letter).collect())
 }

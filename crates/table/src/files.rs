@@ -4,14 +4,13 @@ use std::num::NonZeroU64;
 
 use arrow::array::RecordBatch;
 use deltalake::kernel::Add;
-use deltalake::parquet::basic::Compression;
-use deltalake::parquet::file::properties::{EnabledStatistics, WriterProperties};
 use deltalake::writer::{DeltaWriter, RecordBatchWriter};
 use deltalake::{DeltaTable, DeltaTableError};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use crate::encoding::file_properties;
 use crate::error::TableError;
 use crate::table::delta;
 
@@ -33,10 +32,17 @@ pub struct WrittenFiles {
     pub(crate) adds: Vec<Add>,
 }
 
+impl WrittenFiles {
+    /// Adds further files.
+    pub fn join(&mut self, further: WrittenFiles) {
+        self.adds.extend(further.adds);
+    }
+}
+
 impl TableFiles {
     pub(crate) fn begin(name: &str, table: &DeltaTable, target: NonZeroU64) -> Result<Self, TableError> {
         let writer = RecordBatchWriter::for_table(table).map_err(|e| delta("write to", name, e))?;
-        let writer = writer.with_target_file_size(target.get()).with_writer_properties(properties());
+        let writer = writer.with_target_file_size(target.get());
         let (sender, batches) = mpsc::channel(WAITING);
         let runtime = Handle::current();
         let encoding = tokio::task::spawn_blocking(move || encode(&runtime, writer, batches));
@@ -65,19 +71,14 @@ impl TableFiles {
 
 fn encode(
     runtime: &Handle,
-    mut writer: RecordBatchWriter,
+    writer: RecordBatchWriter,
     mut batches: mpsc::Receiver<RecordBatch>,
 ) -> Result<Vec<Add>, DeltaTableError> {
+    let Some(first) = batches.blocking_recv() else { return Ok(Vec::new()) };
+    let mut writer = writer.with_writer_properties(file_properties(&first)?);
+    runtime.block_on(writer.write(first))?;
     while let Some(batch) = batches.blocking_recv() {
         runtime.block_on(writer.write(batch))?;
     }
     runtime.block_on(writer.flush())
-}
-
-/// Statistics are kept by file, which is what a reader of Delta skips by; those of pages would cost a comparison of all texts again.
-fn properties() -> WriterProperties {
-    WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .set_statistics_enabled(EnabledStatistics::Chunk)
-        .build()
 }

@@ -3,20 +3,25 @@
 //! Tables are written for the widest reach: reader version 1, writer version 2, microsecond UTC timestamps. Only this
 //! crate advances a committed position. One process writes a table; any number read it.
 
+mod columns;
 mod commit;
 mod dead;
+mod encoding;
 mod error;
 mod files;
 mod history;
 mod location;
 mod merge;
 mod old_versions;
+mod rewrite;
+mod scan;
 mod shadow;
+
 mod table;
 mod upkeep;
 
 pub use commit::{Commit, Progress};
-pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema, dead_letters_from};
+pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema, dead_letters_from, dead_letters_in};
 pub use error::TableError;
 pub use files::{TableFiles, WrittenFiles};
 pub use history::PastCommit;

@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use arrow::datatypes::SchemaRef;
 use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::{Action, Add, MetadataExt, Remove, StructType};
 use deltalake::logstore::object_store::path::Path;
@@ -15,6 +16,7 @@ use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableError};
 use futures::{StreamExt, TryStreamExt, stream};
 
+use crate::columns::{stored_schema, with_evolved, without_evolved};
 use crate::commit::Commit;
 use crate::error::TableError;
 use crate::files::WrittenFiles;
@@ -25,8 +27,8 @@ use crate::table::{Table, delta};
 const COPIES: usize = 16;
 
 impl Table {
-    /// Puts the rows of `shadow` in the place of those that this table has, and gives it the columns that it was opened for, in one
-    /// commit with the progress. Returns whether anything was written: nothing is where the table holds this progress already, so at
+    /// Puts the rows of `shadow` in the place of those that this table has, and gives it the columns that it was opened for and those
+    /// that the shadow got by [`Table::evolve`], in one commit with the progress. Returns whether anything was written: nothing is where the table holds this progress already, so at
     /// least one of it has to move.
     ///
     /// The shadow keeps its files. Files that both tables have (see [`Table::at_version`]) stay as they are.
@@ -35,6 +37,8 @@ impl Table {
     /// [`TableError::Position`] where the table is elsewhere than the commit begins; [`TableError::Delta`], after which the table is
     /// as it was and the swap may be tried again.
     pub async fn swap(&mut self, shadow: &Table, commit: &Commit) -> Result<bool, TableError> {
+        // A merge under way moves the rows that are to go, and the removal of files that no commit names would not wait for the commit
+        // that names the copies.
         self.rest_all_the_same().await;
         let shadow_files = files_of(&shadow.table).map_err(|e| delta("read", &shadow.name, e))?;
         let own: HashSet<String> = self.files()?.into_iter().map(|file| file.path).collect();
@@ -43,7 +47,8 @@ impl Table {
             .await
             .map_err(|error| delta("copy files into", &self.name, DeltaTableError::from(error)))?;
         let kept = shadow_files.into_iter().map(|file| file.path).collect();
-        self.replace_files(new, &kept, commit).await
+        let columns = with_evolved(&without_evolved(&self.schema), &stored_schema(&shadow.name, &shadow.table)?);
+        self.replace_files(new, &kept, columns, commit).await
     }
 
     /// Puts rows that were written with [`Table::begin_files`] in the place of all that the table has, in one commit; else as
@@ -53,7 +58,7 @@ impl Table {
     /// As [`Table::swap`].
     pub async fn overwrite(&mut self, files: WrittenFiles, commit: &Commit) -> Result<bool, TableError> {
         self.rest_all_the_same().await;
-        self.replace_files(files.adds, &HashSet::new(), commit).await
+        self.replace_files(files.adds, &HashSet::new(), Arc::clone(&self.schema), commit).await
     }
 
     /// The table as it was at a version, for reading.
@@ -70,6 +75,7 @@ impl Table {
         &mut self,
         new: Vec<Add>,
         kept: &HashSet<String>,
+        columns: SchemaRef,
         commit: &Commit,
     ) -> Result<bool, TableError> {
         let failed = |e| delta("read", &self.name, e);
@@ -82,9 +88,9 @@ impl Table {
             .collect();
         let mut actions: Vec<Action> = removed.into_iter().map(Action::Remove).collect();
         actions.extend(new.into_iter().map(Action::Add));
-        if self.other_columns.is_some() {
+        if self.other_columns.is_some() || columns != self.schema {
             let columns: StructType =
-                self.schema.as_ref().try_into_kernel().map_err(|error| failed(DeltaTableError::from(error)))?;
+                columns.as_ref().try_into_kernel().map_err(|error| failed(DeltaTableError::from(error)))?;
             let metadata = snapshot
                 .metadata()
                 .clone()
@@ -95,15 +101,8 @@ impl Table {
         let operation = DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
         let written = self.commit_actions(actions, operation, commit).await?;
         self.other_columns = None;
+        self.schema = columns;
         Ok(written)
-    }
-
-    /// Waits for upkeep under way: a merge moves the rows that are to go, and the removal of files that no commit names would not wait
-    /// for the commit that names the copies. Where it failed, the files are as they were.
-    async fn rest_all_the_same(&mut self) {
-        if let Err(error) = self.rest().await {
-            tracing::warn!(table = %self.name, %error, "small files and old versions stay for now");
-        }
     }
 
     /// Copies files of another table into this one's folder, several at a time.

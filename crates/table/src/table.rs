@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use deltalake::datafusion::logical_expr::Expr;
-use deltalake::kernel::engine::arrow_conversion::{TryIntoArrow, TryIntoKernel};
+use deltalake::kernel::engine::arrow_conversion::TryIntoKernel;
 use deltalake::kernel::transaction::CommitBuilder;
 use deltalake::kernel::{Action, StructType, Transaction};
 use deltalake::logstore::object_store::path::Path;
@@ -16,6 +16,7 @@ use deltalake::{DeltaTable, DeltaTableError, TableProperty};
 use futures::TryStreamExt;
 use futures::stream::BoxStream;
 
+use crate::columns::{is_evolved, stored_schema, with_evolved, without_evolved};
 use crate::commit::{Commit, Progress};
 use crate::error::TableError;
 use crate::files::{TableFiles, WrittenFiles};
@@ -38,7 +39,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// Opens the table at `location`, or makes it with the columns of `schema`.
+    /// Opens the table at `location`, or makes it with the columns of `schema`. Columns that it got by [`Table::evolve`] may be there
+    /// too.
     ///
     /// # Errors
     /// [`TableError::SchemaChanged`] where it has other columns; [`TableError::Delta`].
@@ -65,16 +67,15 @@ impl Table {
         }
         let mut table = Self::of(location, table)?;
         table.other_columns = difference(&table.schema, schema);
-        table.schema = Arc::clone(schema);
+        table.schema = with_evolved(schema, &table.schema);
         Ok(table)
     }
 
     /// A table that was loaded, with the columns that it has.
     pub(crate) fn of(location: &TableLocation, table: DeltaTable) -> Result<Self, TableError> {
         let name = location.name();
-        let failed = |error| delta("open", &name, error);
-        let stored = table.snapshot().map_err(failed)?.schema();
-        let stored: Schema = stored.as_ref().try_into_arrow().map_err(|error| failed(DeltaTableError::from(error)))?;
+        let stored = stored_schema(&name, &table)?;
+
         let upkeep = UpkeepTask::new(location.upkeep());
         Ok(Self { name, table, schema: Arc::new(stored), other_columns: None, progress: HashMap::new(), upkeep })
     }
@@ -249,6 +250,13 @@ impl Table {
         self.take_over(finished).await
     }
 
+    /// As [`Table::rest`], for whoever only has to be alone with the table: where upkeep failed, the files are as they were.
+    pub(crate) async fn rest_all_the_same(&mut self) {
+        if let Err(error) = self.rest().await {
+            tracing::warn!(table = %self.name, %error, "small files and old versions stay for now");
+        }
+    }
+
     async fn take_over(&mut self, finished: Result<Option<Rewritten>, TableError>) -> Result<(), TableError> {
         let Some(rewritten) = finished? else { return Ok(()) };
         let exchanged = merge::exchange(&self.name, &mut self.table, rewritten).await;
@@ -265,9 +273,7 @@ impl Table {
     /// [`TableError::Delta`].
     pub async fn delete(&mut self, condition: Expr) -> Result<(), TableError> {
         // A merge under way would be in vain: it moves the rows that are to go.
-        if let Err(error) = self.rest().await {
-            tracing::warn!(%error, "small files and old versions stay for now");
-        }
+        self.rest_all_the_same().await;
         let deleted = self.table.clone().delete().with_predicate(condition);
         let deleted = deleted.with_commit_properties(upkeep::without_cleaning()).await;
         let (table, _) = deleted.map_err(|e| delta("delete from", &self.name, e))?;
@@ -313,7 +319,7 @@ impl Table {
         TableFiles::begin(&self.name, &self.table, self.upkeep.settings().target_file_bytes)
     }
 
-    async fn write_commit(
+    pub(crate) async fn write_commit(
         &mut self,
         actions: Vec<Action>,
         operation: DeltaOperation,
@@ -340,7 +346,9 @@ impl Table {
     /// [`TableError::Delta`].
     pub async fn reload(&mut self) -> Result<(), TableError> {
         self.progress.clear();
-        self.table.update_state().await.map_err(|e| delta("read", &self.name, e))
+        self.table.update_state().await.map_err(|e| delta("read", &self.name, e))?;
+        self.schema = with_evolved(&without_evolved(&self.schema), &stored_schema(&self.name, &self.table)?);
+        Ok(())
     }
 
     /// After a commit that was reported as failed and is there all the same: whether its name survives a power cut is not known.
@@ -394,7 +402,7 @@ fn difference(stored: &Schema, wanted: &Schema) -> Option<String> {
         }
     }
     for field in stored.fields() {
-        if wanted.field_with_name(field.name()).is_err() {
+        if wanted.field_with_name(field.name()).is_err() && !is_evolved(field) {
             differences.push(format!("`{}` is gone", field.name()));
         }
     }

@@ -5,9 +5,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
+use pinflow_event::Timestamp;
 use pinflow_table::{Commit, Progress, Table, TableError, TableLocation, TableRoot, Upkeep};
 
 fn schema() -> SchemaRef {
@@ -133,5 +134,66 @@ fn a_name_cannot_leave_the_root() {
     assert!(TableRoot::local(Path::new("tables"), Upkeep::default()).is_err());
     for (schema, table) in [("..", "pin"), ("batch", ".."), ("batch", "a/b"), ("", "a"), ("batch", "%2e%2e")] {
         assert!(matches!(root.table(schema, table), Err(TableError::Location { .. })), "{schema}/{table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rewrite_replaces_all_rows_in_one_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = open(folder.path()).await;
+    table.commit(&commit(0, 3)).await.unwrap();
+    table.commit(&commit(3, 6)).await.unwrap();
+    let before = table.version();
+    let odd = |batch: RecordBatch| {
+        let ids = batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
+        let odd = ids.iter().map(|id| id.map(|id| id % 2 == 1)).collect();
+        arrow::compute::filter_record_batch(&batch, &odd)
+    };
+    table.rewrite(&Commit::default(), odd).await.unwrap();
+    assert_eq!((table.version(), ids(&table).await), (before + 1, vec![1, 3, 5]));
+    table.commit(&commit(6, 8)).await.unwrap();
+    drop(table);
+    let mut table = open(folder.path()).await;
+    assert_eq!((ids(&table).await, table.progress("lane/topic/0").await.unwrap()), (vec![1, 3, 5, 6, 7], 8));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn columns_are_added_and_older_rows_have_null_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = open(folder.path()).await;
+    table.commit(&commit(0, 3)).await.unwrap();
+    let before = table.begin_files().unwrap();
+    before.write(rows(3..4)).await;
+    table.evolve(&[Field::new("colour", DataType::Utf8, true)]).await.unwrap();
+    assert_eq!(table.schema().fields().len(), 3);
+    // Files that were begun before go without the column.
+    let progress = Progress { application: "lane/topic/0".to_owned(), from: 3, to: 4 };
+    let later = Commit { progress: vec![progress], ..Commit::default() };
+    assert!(table.commit_files(before.finish().await.unwrap(), &later).await.unwrap());
+    drop(table);
+    let table = open(folder.path()).await;
+    let batches: Vec<RecordBatch> = table.scan(&["id", "colour"]).await.unwrap().try_collect().await.unwrap();
+    assert_eq!(batches.iter().map(|batch| batch.column(1).null_count()).sum::<usize>(), 4);
+    // A column that the program itself has now comes by opening.
+    let mut fields: Vec<Field> = schema().fields().iter().map(|field| field.as_ref().clone()).collect();
+    fields.push(Field::new("size", DataType::Int64, true));
+    let wider: SchemaRef = Arc::new(Schema::new(fields));
+    assert!(matches!(Table::open(&place(folder.path()), &wider).await, Err(TableError::SchemaChanged { .. })));
+    let table = Table::open_and_widen(&place(folder.path()), &wider).await.unwrap();
+    assert_eq!((table.schema().fields().len(), ids(&table).await), (4, vec![0, 1, 2, 3]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_are_read_by_the_time_of_their_writing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut table = open(folder.path()).await;
+    table.commit(&commit(0, 3)).await.unwrap();
+    let written = folder.path().metadata().unwrap().modified().unwrap();
+    let written = written.duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let day = |days: i64| Timestamp::from_millis(i64::try_from(written).unwrap() + days * 86_400_000);
+    for (from, until, expected) in [(day(-1), day(1), 3), (day(1), day(2), 0), (day(-2), day(-1), 0)] {
+        let batches = table.scan_written(&["id"], from, until).await.unwrap();
+        let batches: Vec<RecordBatch> = batches.try_collect().await.unwrap();
+        assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), expected);
     }
 }

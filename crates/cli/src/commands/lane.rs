@@ -1,6 +1,7 @@
 //! `--lane batch|stream`.
 
 use clap::ValueEnum;
+use pinflow_dashboard::view::Lane as LaneView;
 use pinflow_pipeline::Lane;
 
 /// A lane, as the user names it.
@@ -17,6 +18,15 @@ impl From<LaneChoice> for Lane {
         match choice {
             LaneChoice::Batch => Lane::Batch,
             LaneChoice::Stream => Lane::Stream,
+        }
+    }
+}
+
+impl From<LaneChoice> for LaneView {
+    fn from(choice: LaneChoice) -> Self {
+        match choice {
+            LaneChoice::Batch => LaneView::Batch,
+            LaneChoice::Stream => LaneView::Stream,
         }
     }
 }

@@ -19,6 +19,7 @@ use pinflow_pipeline::{Overrides, Pipeline};
 
 pub use error::ConfigError;
 pub use file::unknown as unknown_key;
+pub use form::duration;
 pub use nearest::did_you_mean;
 pub use reference::page as reference_page;
 pub use settings::{ClientSettings, Settings};

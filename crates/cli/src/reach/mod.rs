@@ -9,7 +9,7 @@ mod replay;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
-use pinflow_dashboard::view::{Lane as LaneView, Scope as ScopeView};
+use pinflow_dashboard::view::{Lane as LaneView, LetterOutcome, LetterSelection, Scope as ScopeView};
 use pinflow_event::TopicName;
 use pinflow_node::{TailFrom, TailRecord, running_node};
 use pinflow_pipeline::Lane;
@@ -134,10 +134,60 @@ impl Reach {
         }
     }
 
-    pub async fn dead(&self, stream: &str, limit: usize) -> anyhow::Result<Vec<DeadLetter>> {
+    /// The newest dead letters of a stream.
+    pub async fn dead(&self, stream: &str, letters: &LetterSelection, limit: usize) -> anyhow::Result<Vec<DeadLetter>> {
         match self {
-            Self::Remote(remote) => Ok(remote.list(&["dead", stream], limit).await?),
-            Self::Folder(folder) => as_sent(&folder.view().dead(stream, limit).await.map_err(ReachError::from)?),
+            Self::Remote(remote) => Ok(remote.select(&["dead", stream], letters, limit).await?),
+            Self::Folder(folder) => {
+                as_sent(&folder.view().dead(stream, letters, limit).await.map_err(ReachError::from)?)
+            }
+        }
+    }
+
+    /// One dead letter, whole.
+    pub async fn dead_letter(
+        &self,
+        stream: &str,
+        lane: LaneView,
+        partition: u32,
+        offset: u64,
+    ) -> anyhow::Result<DeadLetter> {
+        match self {
+            Self::Remote(remote) => {
+                let lane = if lane == LaneView::Batch { Lane::Batch } else { Lane::Stream };
+                let place = [lane.as_str(), &partition.to_string(), &offset.to_string()];
+                Ok(remote.get(&[&["dead", stream][..], &place[..]].concat()).await?)
+            }
+            Self::Folder(folder) => {
+                let letter = folder.view().dead_letter(stream, lane, partition, offset).await;
+                as_sent(&letter.map_err(ReachError::from)?)
+            }
+        }
+    }
+
+    /// Cleans dead letters again. A folder's lanes have to be started before.
+    pub async fn retry_dead(&self, stream: &str, letters: &LetterSelection) -> anyhow::Result<LetterOutcome> {
+        match self {
+            Self::Remote(remote) => Ok(remote.post(&["dead", stream, "retry"], &json!({ "letters": letters })).await?),
+            Self::Folder(folder) => Ok(folder.view().retry_dead(stream, letters).await.map_err(ReachError::from)?),
+        }
+    }
+
+    /// Gives dead letters up. A folder's lanes have to be started before.
+    pub async fn drop_dead(
+        &self,
+        stream: &str,
+        letters: &LetterSelection,
+        note: &str,
+    ) -> anyhow::Result<LetterOutcome> {
+        match self {
+            Self::Remote(remote) => {
+                let body = json!({ "letters": letters, "note": note });
+                Ok(remote.post(&["dead", stream, "drop"], &body).await?)
+            }
+            Self::Folder(folder) => {
+                Ok(folder.view().drop_dead(stream, letters, note).await.map_err(ReachError::from)?)
+            }
         }
     }
 

@@ -33,6 +33,7 @@ pub struct BalanceRow {
     pub duplicates: u64,
     pub filtered: u64,
     pub dead: u64,
+    pub dropped: u64,
     pub in_flight: u64,
     pub balances: bool,
 }
@@ -110,8 +111,12 @@ pub struct DeadLetter {
     pub partition: u32,
     pub offset: u64,
     pub arrived_ms: Option<i64>,
+    pub rejected_ms: i64,
     pub reason: String,
+    pub place: Option<String>,
+    pub bytes: u64,
     pub raw: String,
+    pub raw_base64: Option<String>,
 }
 
 /// Whether both lanes hold the same rows of a stream.

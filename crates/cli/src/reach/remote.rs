@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use futures::{Stream, StreamExt};
+use pinflow_dashboard::view::{Lane, LetterSelection};
 use pinflow_node::TailRecord;
 use reqwest::header::{HeaderMap, HeaderName};
 use reqwest::{RequestBuilder, Response, StatusCode};
@@ -75,6 +76,33 @@ impl Remote {
     pub async fn list<T: DeserializeOwned>(&self, path: &[&str], limit: usize) -> Result<T, ReachError> {
         let mut url = self.at(path);
         url.query_pairs_mut().append_pair("limit", &limit.to_string());
+        self.answer(self.client.get(url)).await
+    }
+
+    /// As [`Remote::list`], of those dead letters that are meant.
+    ///
+    /// # Errors
+    /// [`ReachError`].
+    pub async fn select<T: DeserializeOwned>(
+        &self,
+        path: &[&str],
+        letters: &LetterSelection,
+        limit: usize,
+    ) -> Result<T, ReachError> {
+        let mut url = self.at(path);
+        let LetterSelection { lane, partition, from, to, since_ms, reason } = letters;
+        let lane = lane.map(|lane| if lane == Lane::Batch { "batch" } else { "stream" }.to_owned());
+        let given = [
+            ("lane", lane),
+            ("partition", partition.map(|number| number.to_string())),
+            ("from", from.map(|offset| offset.to_string())),
+            ("to", to.map(|offset| offset.to_string())),
+            ("since_ms", since_ms.map(|time| time.to_string())),
+            ("reason", reason.clone()),
+            ("limit", Some(limit.to_string())),
+        ];
+        let given = given.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        url.query_pairs_mut().extend_pairs(given);
         self.answer(self.client.get(url)).await
     }
 

@@ -66,7 +66,8 @@ fn completions_are_written_for_each_shell() {
 #[test]
 fn commands_that_need_data_say_so_and_make_none() {
     let place = Place::new();
-    for arguments in [&["status"][..], &["query", "SELECT 1"], &["tail", "t"], &["reconcile"], &["dead", "pin"]] {
+    for arguments in [&["status"][..], &["query", "SELECT 1"], &["tail", "t"], &["reconcile"], &["dead", "list", "pin"]]
+    {
         let error = place.fail(4, arguments);
         assert!(
             error.contains("there is no data folder pinflow-data\n  hint: `pinflow demo`"),

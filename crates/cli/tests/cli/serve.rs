@@ -62,11 +62,17 @@ fn commands_find_the_running_node_and_it_drains_on_sigterm() {
     let remote = place.succeed(&[&count[..], &["--url", &serving.url]].concat());
     let verdict = place.succeed(&["reconcile", "geo", "--format", "csv"]);
     assert!(verdict.contains("\ngeo,true,"), "{verdict}");
-    assert!(place.succeed(&["dead", "geo", "--format", "json"]).starts_with('['));
-    assert!(place.fail(2, &["dead", "../geo"]).contains("../geo"));
+    assert!(place.succeed(&["dead", "list", "geo", "--format", "json"]).starts_with('['));
+    assert!(place.fail(2, &["dead", "list", "../geo"]).contains("../geo"));
+    assert!(place.fail(2, &["dead", "show", "geo", "--offset", "7"]).contains("no dead letter at offset 7"));
+    assert!(place.fail(2, &["dead", "drop", "geo", "--note", "none"]).contains("--all"));
+    let outcome = place.succeed(&["dead", "retry", "geo", "--since", "2h", "--offsets", "..9", "--format", "csv"]);
+    assert!(outcome.ends_with("\n0,0,0,0,0\n"), "{outcome}");
 
     assert_eq!(serving.terminate(), Some(0));
     assert_eq!(place.succeed(&count), remote, "the folder says the same as the node");
+    let outcome = place.succeed(&["dead", "drop", "geo", "--all", "--note", "none", "--format", "csv"]);
+    assert!(outcome.ends_with("\n0,0,0,0,0\n"), "{outcome}");
     assert!(place.succeed(&["status"]).contains("does not run"));
 }
 

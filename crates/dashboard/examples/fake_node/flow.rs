@@ -77,6 +77,7 @@ impl Flow {
             duplicates,
             filtered: 0,
             dead,
+            dropped: 0,
             in_flight: accepted - processed,
             balances: !(lane == Lane::Batch && index == 2 && accepted > 30_000),
         }

@@ -10,8 +10,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
-    AnswerView, BalanceRow, Column, Counters, DeadLetter, Health, HealthState, Overview, QueryResult, ReconcileView,
-    RunState, RunView, Scope, TaskView,
+    AnswerView, BalanceRow, Column, Counters, DeadLetter, Health, HealthState, LetterOutcome, LetterSelection,
+    Overview, QueryResult, ReconcileView, RunState, RunView, Scope, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{Clock, Timestamp};
@@ -153,8 +153,20 @@ impl NodeView for FakeNode {
         Ok(QueryResult { columns, rows, truncated: false, elapsed_ms: 1 })
     }
 
-    async fn dead(&self, _stream: &str, _limit: usize) -> Result<Vec<DeadLetter>, ViewError> {
+    async fn dead(&self, _: &str, _: &LetterSelection, _: usize) -> Result<Vec<DeadLetter>, ViewError> {
         Ok(vec![])
+    }
+
+    async fn dead_letter(&self, _: &str, _: Lane, _: u32, _: u64) -> Result<DeadLetter, ViewError> {
+        Err(ViewError::new(ErrorKind::NotFound, "there is no dead letter"))
+    }
+
+    async fn retry_dead(&self, _: &str, _: &LetterSelection) -> Result<LetterOutcome, ViewError> {
+        Ok(LetterOutcome::default())
+    }
+
+    async fn drop_dead(&self, _: &str, _: &LetterSelection, _: &str) -> Result<LetterOutcome, ViewError> {
+        Ok(LetterOutcome::default())
     }
 
     async fn reconcile(&self, _stream: Option<&str>) -> Result<Vec<ReconcileView>, ViewError> {

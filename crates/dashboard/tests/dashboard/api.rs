@@ -87,6 +87,8 @@ async fn errors_of_the_node_get_a_fitting_status() {
         (post("/api/jobs/busy/runs", ""), StatusCode::CONFLICT),
         (post("/api/jobs/late/runs", ""), StatusCode::SERVICE_UNAVAILABLE),
         (get("/api/dead/unknown"), StatusCode::NOT_FOUND),
+        (get("/api/dead/unknown/stream/0/1"), StatusCode::NOT_FOUND),
+        (post("/api/dead/unknown/retry", "{}"), StatusCode::NOT_FOUND),
         (get("/api/runs/unknown"), StatusCode::NOT_FOUND),
     ];
     for (request, status) in cases {
@@ -97,6 +99,31 @@ async fn errors_of_the_node_get_a_fitting_status() {
     }
     let reply = ask(get("/api/runs/9")).await;
     assert_eq!(reply.json(), json!({ "error": "there is no run `9`", "hint": "see `/api/runs`" }));
+}
+
+#[tokio::test]
+async fn dead_letters_are_chosen_cleaned_again_and_given_up() {
+    let list =
+        ask(get("/api/dead/click?lane=stream&partition=0&from=7&to=9&since_ms=1&reason=no%20JSON&limit=1")).await;
+    assert_eq!((list.status, &list.json()[0]["offset"]), (StatusCode::OK, &json!(7)), "{}", list.body);
+    assert_eq!(ask(get("/api/dead/click/stream/0/5")).await.json()["offset"], json!(5));
+    let retried = ask(post("/api/dead/click/retry", r#"{"letters":{"from":2,"to":10,"lane":"batch"}}"#)).await;
+    let outcome = json!({ "rows": 8, "duplicates": 0, "filtered": 0, "dropped": 0, "dead": 0 });
+    assert_eq!((retried.status, retried.json()), (StatusCode::OK, outcome));
+    assert_eq!(ask(post("/api/dead/click/retry", "{}")).await.status, StatusCode::OK);
+    let dropped = ask(post("/api/dead/click/drop", r#"{"letters":{},"note":"a test"}"#)).await;
+    assert_eq!(dropped.json()["dropped"], json!(6));
+    for body in [
+        r#"{"note":"x"}"#,
+        r#"{"letters":{}}"#,
+        r#"{"letters":{},"note":" "}"#,
+        r#"{"letters":{"offset":1},"note":"x"}"#,
+    ] {
+        assert_eq!(ask(post("/api/dead/click/drop", body)).await.status, StatusCode::BAD_REQUEST, "{body}");
+    }
+    for path in ["click?lane=x", "click?partition=-1", "click?since=1", "click/x/0/1", "click/batch/0/x"] {
+        assert_eq!(ask(get(&format!("/api/dead/{path}"))).await.status, StatusCode::BAD_REQUEST, "{path}");
+    }
 }
 
 #[tokio::test]

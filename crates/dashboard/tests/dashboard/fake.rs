@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::Response;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
-    Lane, Overview, QueryResult, ReconcileSample, ReconcileView, RunState, RunView, Scope, StreamProgress, TaskView,
+    Lane, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileSample, ReconcileView, RunState, RunView,
+    Scope, StreamProgress, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{ManualClock, Timestamp};
@@ -110,20 +111,25 @@ impl NodeView for FakeNode {
         Ok(QueryResult { columns: columns(), rows, truncated: limit == 2, elapsed_ms: 4 })
     }
 
-    async fn dead(&self, stream: &str, limit: usize) -> Result<Vec<DeadLetter>, ViewError> {
-        if stream != "click" {
-            return Err(ViewError::new(ErrorKind::NotFound, format!("there is no stream `{stream}`")));
-        }
-        let letter = |offset| DeadLetter {
-            lane: Lane::Stream,
-            topic: "clicks".to_owned(),
-            partition: 0,
-            offset,
-            arrived_ms: None,
-            reason: "no JSON".to_owned(),
-            raw: NASTY.to_owned(),
-        };
-        Ok((0..3).take(limit).map(letter).collect())
+    async fn dead(&self, stream: &str, letters: &LetterSelection, limit: usize) -> Result<Vec<DeadLetter>, ViewError> {
+        known(stream)?;
+        let from = letters.from.unwrap_or(0);
+        Ok((from..from + 3).take(limit).map(letter).collect())
+    }
+
+    async fn dead_letter(&self, stream: &str, _: Lane, _: u32, offset: u64) -> Result<DeadLetter, ViewError> {
+        known(stream)?;
+        Ok(letter(offset))
+    }
+
+    async fn retry_dead(&self, stream: &str, letters: &LetterSelection) -> Result<LetterOutcome, ViewError> {
+        known(stream)?;
+        Ok(LetterOutcome { rows: letters.to.unwrap_or(3) - letters.from.unwrap_or(0), ..LetterOutcome::default() })
+    }
+
+    async fn drop_dead(&self, stream: &str, _: &LetterSelection, note: &str) -> Result<LetterOutcome, ViewError> {
+        known(stream)?;
+        Ok(LetterOutcome { dropped: note.len() as u64, ..LetterOutcome::default() })
     }
 
     async fn reconcile(&self, stream: Option<&str>) -> Result<Vec<ReconcileView>, ViewError> {
@@ -160,6 +166,29 @@ fn columns() -> Vec<Column> {
     ["a", "b"].map(|name| Column { name: name.to_owned(), kind: "string".to_owned() }).to_vec()
 }
 
+fn known(stream: &str) -> Result<(), ViewError> {
+    if stream == "click" {
+        return Ok(());
+    }
+    Err(ViewError::new(ErrorKind::NotFound, format!("there is no stream `{stream}`")))
+}
+
+fn letter(offset: u64) -> DeadLetter {
+    DeadLetter {
+        lane: Lane::Stream,
+        topic: "clicks".to_owned(),
+        partition: 0,
+        offset,
+        arrived_ms: None,
+        rejected_ms: 7,
+        reason: "no JSON".to_owned(),
+        place: None,
+        bytes: NASTY.len() as u64,
+        raw: NASTY.to_owned(),
+        raw_base64: None,
+    }
+}
+
 fn row(lane: Lane, accepted: u64) -> BalanceRow {
     BalanceRow {
         lane,
@@ -170,6 +199,7 @@ fn row(lane: Lane, accepted: u64) -> BalanceRow {
         duplicates: 0,
         filtered: 0,
         dead: 0,
+        dropped: 0,
         in_flight: 0,
         balances: true,
     }

@@ -39,7 +39,9 @@ pub fn stream() -> Stream {
         batch: lane("orders"),
         stream: lane("orders-live"),
         key: Some("id".to_owned()),
+        within: None,
         schema: vec![field("id", FieldType::Bigint), field("note", FieldType::String)],
+        unknown_fields: Default::default(),
         clean: TextFile {
             path: "streams/order.sql".into(),
             text: "SELECT id, note FROM input WHERE note IS NULL OR note <> 'skip'".to_owned(),

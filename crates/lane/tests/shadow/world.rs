@@ -35,7 +35,9 @@ pub fn stream(sql: &str) -> Stream {
         batch: lane("orders"),
         stream: lane("orders-live"),
         key: Some("id".to_owned()),
+        within: None,
         schema: vec![field("id"), field("size")],
+        unknown_fields: Default::default(),
         clean: TextFile { path: "streams/order.sql".into(), text: sql.to_owned() },
     }
 }

@@ -77,7 +77,7 @@ async fn what_happens_is_counted() {
     assert_eq!(value("pinflow_log_queue_bytes"), 0.0);
     assert_eq!(value("pinflow_log_queue_limit_bytes"), f64::from(64 << 20));
     assert_eq!(value(r#"pinflow_lane_rows{lane="stream",stream="pin"}"#), 2.0);
-    assert_eq!(value(r#"pinflow_lane_dead_letters_total{lane="stream",stream="pin"}"#), 1.0);
+    assert_eq!(value(r#"pinflow_lane_dead_letters{lane="stream",stream="pin"}"#), 1.0);
     assert_eq!(value(r#"pinflow_lane_lag_records{lane="stream",stream="pin"}"#), 0.0);
     assert_eq!(value(r#"pinflow_lane_input_records_total{lane="stream",stream="pin"}"#), 3.0);
     assert_eq!(value(r#"pinflow_lane_distinct_keys{lane="stream",stream="pin"}"#), 2.0);

@@ -28,7 +28,9 @@ fn stream(name: &str, key: Option<&str>) -> Stream {
         batch: lane(format!("{name}s"), name.to_owned()),
         stream: lane(format!("streaming-{name}"), format!("demo_{name}_table")),
         key: key.map(str::to_owned),
+        within: None,
         schema: Vec::new(),
+        unknown_fields: Default::default(),
         clean: text_file("streams/x.sql", "SELECT * FROM input"),
     }
 }

@@ -5,17 +5,22 @@
 //! reject (or, where the field says so, a counted null) instead of a silent null, and a record that lacks a required
 //! field is a reject.
 
+mod plain;
+
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
-use pinflow_pipeline::{Field, FieldType, WrongType};
+use pinflow_pipeline::{Field, FieldType, UnknownFieldPolicies, WrongType};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::reject::{Reject, RejectCause};
+use crate::unknown::{Encounters, UnknownFields};
+use plain::PlainReader;
 
 /// The decoded part of a batch.
 pub(crate) struct Decoded {
@@ -27,6 +32,10 @@ pub(crate) struct Decoded {
     pub rejects: Vec<Reject>,
     /// How often each field's value was of the wrong type and taken as null, in the order of the schema.
     pub nulled: Vec<u64>,
+    /// The fields that the schema lacks.
+    pub unknown: UnknownFields,
+    /// The numbers of the records that have a field which is to become a column, in order.
+    pub evolving: Vec<u32>,
 }
 
 /// Decodes records by one schema.
@@ -34,13 +43,18 @@ pub(crate) struct Decoded {
 pub(crate) struct Decoder {
     fields: Vec<Field>,
     schema: SchemaRef,
+    unknown: UnknownFieldPolicies,
+    plain: PlainReader,
 }
 
 /// A field's value in one record.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 enum Slot<'a> {
     Absent,
     Null,
     Text(Cow<'a, str>),
+    /// A text that had escapes: where it stands among the unescaped ones of its record.
+    Unescaped(Range<usize>),
     Whole(i64),
     Real(f64),
     Truth(bool),
@@ -51,6 +65,7 @@ enum Slot<'a> {
 
 /// What stood where another type was wanted.
 #[derive(Clone, Copy)]
+#[cfg_attr(test, derive(Debug, PartialEq))]
 enum Found {
     Text,
     Truth,
@@ -72,10 +87,11 @@ impl fmt::Display for Found {
 }
 
 impl Decoder {
-    pub fn new(fields: &[Field]) -> Self {
+    pub fn new(fields: &[Field], unknown: &UnknownFieldPolicies) -> Self {
         let columns: Vec<ArrowField> =
             fields.iter().map(|f| ArrowField::new(&f.name, arrow_type(f.kind), true)).collect();
-        Self { fields: fields.to_vec(), schema: Arc::new(Schema::new(columns)) }
+        let schema = Arc::new(Schema::new(columns));
+        Self { fields: fields.to_vec(), schema, unknown: unknown.clone(), plain: PlainReader::new(fields) }
     }
 
     pub fn schema(&self) -> &SchemaRef {
@@ -88,16 +104,23 @@ impl Decoder {
         let mut origin = Vec::with_capacity(records.len());
         let mut rejects = Vec::new();
         let mut nulled = vec![0; self.fields.len()];
-        let mut slots: Vec<Slot<'_>> = Vec::with_capacity(self.fields.len());
+        let mut unknown = Encounters::new(&self.unknown);
+        let mut evolving = Vec::new();
+        let mut slots: Vec<Slot<'_>> = self.fields.iter().map(|_| Slot::Absent).collect();
+        let mut unescaped = String::new();
         for (index, record) in records.iter().enumerate() {
-            slots.clear();
-            slots.extend(self.fields.iter().map(|_| Slot::Absent));
-            match self.decode_one(*record, &mut slots, &mut nulled) {
+            slots.fill_with(|| Slot::Absent);
+            unknown.begin();
+            match self.decode_one(*record, &mut slots, &mut unescaped, &mut nulled, &mut unknown) {
                 Ok(()) => {
-                    for (column, slot) in columns.iter_mut().zip(slots.drain(..)) {
-                        column.push(slot);
+                    let number = u32::try_from(index).expect("a batch has less than 2^32 records");
+                    for (column, slot) in columns.iter_mut().zip(&slots) {
+                        column.push(slot, &unescaped);
                     }
-                    origin.push(u32::try_from(index).expect("a batch has less than 2^32 records"));
+                    origin.push(number);
+                    if unknown.evolves() {
+                        evolving.push(number);
+                    }
                 }
                 Err(cause) => rejects.push(Reject { index, cause }),
             }
@@ -106,21 +129,28 @@ impl Decoder {
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(origin.len()));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .expect("each column was given one value a row, of its own type");
-        Decoded { rows, origin, rejects, nulled }
+        Decoded { rows, origin, rejects, nulled, unknown: unknown.counted, evolving }
     }
 
     fn decode_one<'a>(
         &self,
         record: Option<&'a [u8]>,
         slots: &mut [Slot<'a>],
+        unescaped: &mut String,
         nulled: &mut [u64],
+        unknown: &mut Encounters<'_>,
     ) -> Result<(), RejectCause> {
         let bytes = record.ok_or(RejectCause::Tombstone)?;
         // The whole of it: the parser does not look into the texts of fields that it skips.
         let text = std::str::from_utf8(bytes).map_err(|error| RejectCause::NotJson { reason: error.to_string() })?;
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let object = RecordSeed { fields: &self.fields, slots }.deserialize(&mut reader).and_then(|()| reader.end());
-        object.map_err(|error| not_an_object(text, &error))?;
+        unescaped.clear();
+        if self.plain.read(text, slots, unescaped, &mut |name: &str| unknown.meet(name)).is_none() {
+            slots.fill_with(|| Slot::Absent);
+            self.read_any(text, slots, unknown)?;
+        }
+        if let Some(field) = unknown.take_refused() {
+            return Err(RejectCause::UnknownField { field });
+        }
         for ((field, slot), nulled) in self.fields.iter().zip(slots.iter_mut()).zip(nulled) {
             if let Slot::NumberAsText = slot {
                 *slot = Slot::Text(Cow::Owned(number_text(text, &field.name)));
@@ -145,6 +175,19 @@ impl Decoder {
             }
         }
         Ok(())
+    }
+
+    /// Reads whatever is an object, by the full parser.
+    fn read_any<'a>(
+        &self,
+        text: &'a str,
+        slots: &mut [Slot<'a>],
+        unknown: &mut Encounters<'_>,
+    ) -> Result<(), RejectCause> {
+        let mut reader = serde_json::Deserializer::from_str(text);
+        let seed = RecordSeed { fields: &self.fields, slots, unknown };
+        let object = seed.deserialize(&mut reader).and_then(|()| reader.end());
+        object.map_err(|error| not_an_object(text, &error))
     }
 }
 
@@ -189,19 +232,20 @@ fn number_text(text: &str, name: &str) -> String {
 }
 
 /// Reads an object into the slots of the fields that the schema names, the last of several of one name.
-struct RecordSeed<'f, 's, 'a> {
+struct RecordSeed<'f, 's, 'a, 'p> {
     fields: &'f [Field],
     slots: &'s mut [Slot<'a>],
+    unknown: &'s mut Encounters<'p>,
 }
 
-impl<'de> DeserializeSeed<'de> for RecordSeed<'_, '_, 'de> {
+impl<'de> DeserializeSeed<'de> for RecordSeed<'_, '_, 'de, '_> {
     type Value = ();
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
-impl<'de> Visitor<'de> for RecordSeed<'_, '_, 'de> {
+impl<'de> Visitor<'de> for RecordSeed<'_, '_, 'de, '_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -211,7 +255,7 @@ impl<'de> Visitor<'de> for RecordSeed<'_, '_, 'de> {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
         // Clients send the fields in one order, mostly that of the schema: the next field is tried first.
         let mut next = 0;
-        while let Some(found) = map.next_key_seed(NameSeed { fields: self.fields, next })? {
+        while let Some(found) = map.next_key_seed(NameSeed { fields: self.fields, next, unknown: self.unknown })? {
             match found {
                 Some(number) => {
                     self.slots[number] = map.next_value_seed(ValueSeed(self.fields[number].kind))?;
@@ -227,19 +271,20 @@ impl<'de> Visitor<'de> for RecordSeed<'_, '_, 'de> {
 }
 
 /// Finds the number of the field that a name names.
-struct NameSeed<'f> {
+struct NameSeed<'f, 'u, 'p> {
     fields: &'f [Field],
     next: usize,
+    unknown: &'u mut Encounters<'p>,
 }
 
-impl<'de> DeserializeSeed<'de> for NameSeed<'_> {
+impl<'de> DeserializeSeed<'de> for NameSeed<'_, '_, '_> {
     type Value = Option<usize>;
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for NameSeed<'_> {
+impl Visitor<'_> for NameSeed<'_, '_, '_> {
     type Value = Option<usize>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -250,7 +295,11 @@ impl Visitor<'_> for NameSeed<'_> {
         if self.fields.get(self.next).is_some_and(|f| f.name == name) {
             return Ok(Some(self.next));
         }
-        Ok(self.fields.iter().position(|f| f.name == name))
+        let known = self.fields.iter().position(|f| f.name == name);
+        if known.is_none() {
+            self.unknown.meet(name);
+        }
+        Ok(known)
     }
 }
 
@@ -346,12 +395,13 @@ impl Column {
         }
     }
 
-    fn push(&mut self, slot: Slot<'_>) {
+    fn push(&mut self, slot: &Slot<'_>, unescaped: &str) {
         match (self, slot) {
             (Column::Text(builder), Slot::Text(text)) => builder.append_value(text),
-            (Column::Whole(builder), Slot::Whole(number)) => builder.append_value(number),
-            (Column::Real(builder), Slot::Real(number)) => builder.append_value(number),
-            (Column::Truth(builder), Slot::Truth(truth)) => builder.append_value(truth),
+            (Column::Text(builder), Slot::Unescaped(range)) => builder.append_value(&unescaped[range.clone()]),
+            (Column::Whole(builder), Slot::Whole(number)) => builder.append_value(*number),
+            (Column::Real(builder), Slot::Real(number)) => builder.append_value(*number),
+            (Column::Truth(builder), Slot::Truth(truth)) => builder.append_value(*truth),
             (Column::Text(builder), _) => builder.append_null(),
             (Column::Whole(builder), _) => builder.append_null(),
             (Column::Real(builder), _) => builder.append_null(),
@@ -368,3 +418,6 @@ impl Column {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

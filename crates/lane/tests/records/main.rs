@@ -1,0 +1,9 @@
+//! What becomes of records that are not as the pipeline expects them.
+
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod drift;
+mod letters;
+mod window;
+mod world;

@@ -1,0 +1,68 @@
+//! Reading a table in other ways than as a whole, in large batches.
+
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use deltalake::DeltaTableError;
+use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
+use futures::stream::BoxStream;
+use futures::{StreamExt, TryStreamExt};
+use pinflow_event::Timestamp;
+
+use crate::error::TableError;
+use crate::table::{Table, delta};
+
+/// Rows that are read at once where each may be large.
+const LARGE_ROWS: usize = 32;
+
+impl Table {
+    /// As [`Table::scan`], in small batches: for rows that may have megabytes each.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub async fn scan_large_rows(
+        &self,
+        columns: &[&str],
+    ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
+        let session = SessionContext::new_with_config(SessionConfig::new().with_batch_size(LARGE_ROWS));
+        let name = self.name.clone();
+        let (_, rows) = self
+            .table
+            .scan_table()
+            .with_session_state(Arc::new(session.state()))
+            .with_columns(columns.iter().copied())
+            .await
+            .map_err(|e| delta("read", &self.name, e))?;
+        Ok(rows.map_err(move |error| delta("read", &name, DeltaTableError::from(error))).boxed())
+    }
+
+    /// The rows, of the columns that are named, of the files that were written from `from` to before `until`, in no order. A merge
+    /// of files writes their rows anew: a row is never older than its file says, but may have been there before.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub async fn scan_written(
+        &self,
+        columns: &[&str],
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
+        let failed = |e: DeltaTableError| delta("read", &self.name, e);
+        let snapshot = self.table.snapshot().map_err(failed)?;
+        let span = from.as_millis()..until.as_millis();
+        let files = snapshot.log_data();
+        let files = files.iter().filter(|file| span.contains(&file.modification_time()));
+        let paths: Vec<String> = files.map(|file| file.path().into_owned()).collect();
+        if paths.is_empty() {
+            return Ok(futures::stream::empty().boxed());
+        }
+        let session = SessionContext::new();
+        self.table.update_datafusion_session(&session.state()).map_err(failed)?;
+        let rows = async {
+            let provider = self.table.table_provider().with_file_paths(paths).build().await?;
+            session.read_table(Arc::new(provider))?.select_columns(columns)?.execute_stream().await
+        };
+        let (rows, name) = (rows.await.map_err(|error| failed(error.into()))?, self.name.clone());
+        Ok(rows.map_err(move |error| delta("read", &name, DeltaTableError::from(error))).boxed())
+    }
+}
