@@ -50,18 +50,36 @@ fn check_archive(folder: &Path, partitions: &[Vec<EventId>]) {
     }
 }
 
+/// The most rows that are asked for at once: `pinflow query` shows no more than 100,000.
+const PAGE: usize = 50_000;
+
 /// The table of a lane has a row an event: a duplicate would be a second row, since the stream has no key.
 fn check_table(folder: &Path, lane: &str, partitions: &[Vec<EventId>]) {
-    let sql = "SELECT id FROM event";
-    let query = ["query", sql, "--lane", lane, "--format", "csv", "-c", "query.rows=100000000"];
-    let answer = Program::command(folder, "", &query).output().unwrap();
-    assert!(answer.status.success(), "{answer:?}");
-    let answer = String::from_utf8(answer.stdout).unwrap();
-    let mut rows: Vec<EventId> = answer.lines().skip(1).map(|row| EventId::of_text(row).unwrap()).collect();
     let mut events: Vec<EventId> = partitions.concat();
+    let count = query(folder, lane, "SELECT count(*) FROM event");
+    assert_eq!(count, [events.len().to_string()], "the rows of the {lane} lane's table, and the log's events");
+    let mut rows: Vec<String> = Vec::with_capacity(events.len());
+    loop {
+        let after = rows.last().map_or("", String::as_str);
+        let sql = format!("SELECT id FROM event WHERE id > '{after}' ORDER BY id LIMIT {PAGE}");
+        let page = query(folder, lane, &sql);
+        let is_last = page.len() < PAGE;
+        rows.extend(page);
+        if is_last {
+            break;
+        }
+    }
+    let mut rows: Vec<EventId> = rows.iter().map(|row| EventId::of_text(row).unwrap()).collect();
     rows.sort();
     events.sort();
     assert!(rows == events, "the table of the {lane} lane has {} rows, the log {} events", rows.len(), events.len());
+}
+
+/// The rows of an answer with one column.
+fn query(folder: &Path, lane: &str, sql: &str) -> Vec<String> {
+    let answer = Program::command(folder, "", &["query", sql, "--lane", lane, "--format", "csv"]).output().unwrap();
+    assert!(answer.status.success(), "{answer:?}");
+    String::from_utf8(answer.stdout).unwrap().lines().skip(1).map(str::to_owned).collect()
 }
 
 /// A reader finds each record under the sequence number that its writer was given, and the numbers ascend.
