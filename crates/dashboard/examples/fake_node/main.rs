@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
-    AnswerView, BalanceRow, Column, Counters, DeadLetter, Health, HealthState, LetterOutcome, LetterSelection,
+    AnswerView, BalanceRow, Column, Counters, DeadLetter, Health, HealthState, Lane, LetterOutcome, LetterSelection,
     Overview, QueryResult, ReconcileView, RunState, RunView, Scope, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
