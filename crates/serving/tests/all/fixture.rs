@@ -46,6 +46,8 @@ fn pipeline() -> Pipeline {
             key: Some("id".to_owned()),
             schema: Vec::new(),
             clean: text("SELECT * FROM input"),
+            within: None,
+            unknown_fields: pinflow_pipeline::UnknownFieldPolicies::default(),
         }],
         queries: vec![Query {
             name: "never_run".to_owned(),
