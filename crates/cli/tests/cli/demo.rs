@@ -74,7 +74,7 @@ fn after_a_kill_in_the_middle_a_second_run_balances() {
     let rows = balance(&place);
     assert_eq!(rows.len(), 6, "{rows:?}");
     assert!(
-        rows.iter().all(|row| row[2].parse::<u64>().unwrap() > 120 && row[8] == "0" && row[9] == "true"),
+        rows.iter().all(|row| row[2].parse::<u64>().unwrap() > 120 && row[9] == "0" && row[10] == "true"),
         "{rows:?}"
     );
 }

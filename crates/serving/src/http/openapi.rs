@@ -52,6 +52,12 @@ fn operation(method: &'static str, id: &'static str, summary: &'static str) -> O
                 (Format::Rows.media_type(), array(any())),
             ],
         );
+    // Refused by the HTTP library, before there is a request: without a body.
+    let operation = operation.reply(414, "The address is too long; send the SQL as a body", []).reply(
+        431,
+        "The head is too large; send the SQL as a body",
+        [],
+    );
     let refusals = [
         (400, "The SQL is wrong, or the query came to its limits"),
         (401, "No credentials, or wrong ones"),
