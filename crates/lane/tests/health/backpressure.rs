@@ -1,4 +1,4 @@
-//! A lane that cannot keep up: it shows how far it is behind, holds two batches at most, and retention waits for it.
+//! A lane that cannot keep up: it shows how far it is behind, holds a batch and a few pieces read ahead, and retention waits for it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +12,7 @@ use crate::counting_log::CountingLog;
 use crate::world::{AT_ONCE, World, at, topic, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lane_that_cannot_keep_up_holds_two_batches_and_the_log_keeps_the_rest() {
+async fn a_lane_that_cannot_keep_up_holds_a_few_pieces_and_the_log_keeps_the_rest() {
     let mut world = World::new().await;
     let log = Arc::new(CountingLog { log: Arc::clone(&world.log), read: AtomicUsize::new(0) });
     world.log = Arc::clone(&log) as Arc<dyn EventLog>;
@@ -27,7 +27,9 @@ async fn a_lane_that_cannot_keep_up_holds_two_batches_and_the_log_keeps_the_rest
     assert!(slow.behind > 0 && slow.records == 0, "{slow:?}");
     // Longer than anything would take that did not wait for the store.
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert!(log.read.load(Ordering::SeqCst) <= 8, "the lane holds more than the batch in hand and the next one");
+    // The batch in hand, three pieces that are cleaned ahead, and one that waits for its place.
+    let held = log.read.load(Ordering::SeqCst);
+    assert!(held <= 5 * AT_ONCE.records, "the lane holds {held} records");
     world.clock.advance(Duration::from_secs(30 * 24 * 3_600));
     world.log.enforce_retention(world.clock.now()).await.unwrap();
     let whole = TopicPartition::new(topic(), Partition(0));
