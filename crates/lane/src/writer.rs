@@ -42,7 +42,7 @@ pub struct LaneParts {
     pub dead: DeadTable,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// The secret of the key hashes; see [`KeySet::new`].
+    /// The secret of the key hashes; see [`pinflow_clean::KeySet::new`].
     pub secret: (u64, u64),
 }
 

@@ -1,8 +1,8 @@
 //! PostgreSQL's wire protocol: `psql`, drivers and BI tools read the tables as those of a PostgreSQL server, in PostgreSQL's SQL.
 //!
 //! The protocol and the tables of `pg_catalog` come from `datafusion-postgres`. Here is what a server needs beyond them: who may ask
-//! ([`startup`]), what may be asked ([`read_only`]), an end of every query and of every connection ([`connection`]), and errors that say what
-//! to do ([`error`]).
+//! (`startup`), what may be asked (`read_only`), an end of every query and of every connection (`connection`), and errors that say what
+//! to do (`error`).
 
 mod catalog;
 mod connection;
