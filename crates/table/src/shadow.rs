@@ -28,8 +28,8 @@ const COPIES: usize = 16;
 
 impl Table {
     /// Puts the rows of `shadow` in the place of those that this table has, and gives it the columns that it was opened for and those
-    /// that the shadow got by [`Table::evolve`], in one commit with the progress. Returns whether anything was written: nothing is where the table holds this progress already, so at
-    /// least one of it has to move.
+    /// that the shadow got by [`Table::evolve`], in one commit with the progress. Returns whether anything was written: nothing is where
+    /// the table holds this progress already, so at least one of it has to move.
     ///
     /// The shadow keeps its files. Files that both tables have (see [`Table::at_version`]) stay as they are.
     ///
