@@ -81,42 +81,44 @@ impl Topics {
     }
 
     /// Reads what came since the last time, and compares it with what the clients were told. The clients are at rest.
-    pub async fn check(&mut self, url: &str) {
+    ///
+    /// An error is a node that did not answer to the end; all is compared anew by the next call.
+    pub async fn check(&mut self, url: &str) -> Result<(), reqwest::Error> {
         let requests = self.ledger.requests_from(self.judged);
         let mut sent: BTreeMap<&str, usize> = BTreeMap::new();
         for request in &requests {
             *sent.entry(&request.topic).or_default() += request.records.len();
         }
         for (topic, records) in sent {
-            self.read(url, topic, &(records + OVERLAP).to_string()).await;
+            self.read(url, topic, &(records + OVERLAP).to_string()).await?;
         }
         self.judge_all(&requests);
         self.judged += requests.len();
-        self.check_streams(url).await;
-        self.check_commits(url).await;
+        self.check_streams(url).await?;
+        self.check_commits(url).await
     }
 
     /// Reads every topic from its beginning: all that was there before is there now.
     pub async fn check_all(&mut self, url: &str) {
-        self.check(url).await;
+        self.check(url).await.unwrap();
         let names: Vec<String> = self.known.keys().cloned().collect();
         for topic in names {
             let before: usize = self.known[&topic].partitions.iter().map(Vec::len).sum();
-            let read = self.read(url, &topic, "beginning").await;
+            let read = self.read(url, &topic, "beginning").await.unwrap();
             assert_eq!(read, before, "records of `{topic}`");
         }
     }
 
     /// Reads a topic and adds what is new; how many records were read.
-    async fn read(&mut self, url: &str, topic: &str, from: &str) -> usize {
-        let response = reqwest::get(format!("{url}/api/tail/{topic}?from={from}")).await.unwrap();
+    async fn read(&mut self, url: &str, topic: &str, from: &str) -> Result<usize, reqwest::Error> {
+        let response = reqwest::get(format!("{url}/api/tail/{topic}?from={from}")).await?;
         let known = self.known.entry(topic.to_owned()).or_default();
         if response.status() == 404 {
             assert!(known.partitions.is_empty(), "the topic `{topic}` is gone");
-            return 0;
+            return Ok(0);
         }
-        let lines = response.error_for_status().unwrap().text().await.unwrap();
-        self.take(topic, &lines)
+        let lines = response.error_for_status()?.text().await?;
+        Ok(self.take(topic, &lines))
     }
 
     /// Adds what is new among the lines of a tail; how many lines there are.
@@ -194,8 +196,8 @@ impl Topics {
     }
 
     /// Streams that were made are there, those that were deleted are not.
-    async fn check_streams(&self, url: &str) {
-        let topics: Vec<String> = reqwest::get(format!("{url}/topics")).await.unwrap().json().await.unwrap();
+    async fn check_streams(&self, url: &str) -> Result<(), reqwest::Error> {
+        let topics: Vec<String> = reqwest::get(format!("{url}/topics")).await?.error_for_status()?.json().await?;
         for (name, existence) in self.ledger.streams() {
             match (existence, topics.contains(&name)) {
                 (Existence::Made, false) => panic!("the stream `{name}` was made and is not there"),
@@ -203,10 +205,11 @@ impl Topics {
                 _ => {}
             }
         }
+        Ok(())
     }
 
     /// A group has committed what was acknowledged last, or what was begun after that, for all partitions alike.
-    async fn check_commits(&self, url: &str) {
+    async fn check_commits(&self, url: &str) -> Result<(), reqwest::Error> {
         let Commits { begun, acknowledged } = self.ledger.commits();
         let client = reqwest::Client::new();
         let request = |method, address: &str, body: Value| {
@@ -215,12 +218,12 @@ impl Topics {
                 .header("content-type", "application/vnd.kafka.v2+json")
                 .body(body.to_string())
         };
-        let made = request(Method::POST, &format!("{url}/consumers/{GROUP}"), json!({})).send().await.unwrap();
-        let instance = made.json::<Value>().await.unwrap()["base_uri"].as_str().unwrap().to_owned();
+        let made = request(Method::POST, &format!("{url}/consumers/{GROUP}"), json!({})).send().await?;
+        let instance = made.error_for_status()?.json::<Value>().await?["base_uri"].as_str().unwrap().to_owned();
         let partitions: Vec<Value> = (0..PARTITIONS).map(|p| json!({ "topic": KAFKA, "partition": p })).collect();
         let asked = request(Method::GET, &format!("{instance}/offsets"), json!({ "partitions": partitions }));
-        let reply: Value = asked.send().await.unwrap().json().await.unwrap();
-        request(Method::DELETE, &instance, json!({})).send().await.unwrap().error_for_status().unwrap();
+        let reply: Value = asked.send().await?.error_for_status()?.json().await?;
+        request(Method::DELETE, &instance, json!({})).send().await?.error_for_status()?;
         // What is committed is the offset behind the one that is posted.
         let next = |entry: &Value| entry["offset"].as_u64().unwrap();
         let found: Vec<u64> = reply["offsets"].as_array().unwrap().iter().map(next).collect();
@@ -228,6 +231,7 @@ impl Topics {
         assert!(found.iter().all(|offset| *offset == found[0]), "a part of a commit: {reply}");
         let committed = found.first().map_or(0, |next| next - 1);
         assert!((acknowledged..=begun).contains(&committed), "{committed}, between {acknowledged} and {begun}");
+        Ok(())
     }
 
     /// The sequence numbers that clients were given, by offset within each shard.
