@@ -1,10 +1,10 @@
 //! De-duplication by key: of several rows with the same key the first arrival wins.
 //!
 //! A key is remembered by 128 bits: the number itself, or a keyed hash of the text. Two of a billion texts share a hash with a
-//! probability of 10^-20. A remembered key takes 16 bytes, 18 to 37 with the free places of the hash table; with a window 20 bytes,
-//! 24 to 46.
+//! probability of 10^-20. A remembered key takes 16 bytes, 20 to 39 with the free places of the hash table; with a window 20 bytes,
+//! 24 to 48.
 
-use std::hash::{BuildHasher, Hasher};
+use std::hash::Hasher;
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
@@ -15,6 +15,8 @@ use hashbrown::HashSet;
 use pinflow_event::Timestamp;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::key_parts::KeyParts;
+use crate::spread::Spread;
 use crate::window::KeyWindow;
 
 /// The keys that a table holds, or those of a window.
@@ -26,7 +28,7 @@ pub struct KeySet {
 
 #[derive(Debug)]
 enum Seen {
-    Ever(HashSet<u128, Spread>),
+    Ever(KeyParts),
     Within(KeyWindow),
 }
 
@@ -50,7 +52,7 @@ impl KeySet {
     /// given, a key is forgotten so long after the commit that brought it in.
     pub fn new(secret: (u64, u64), within: Option<Duration>) -> Self {
         let seen = match within {
-            None => Seen::Ever(HashSet::with_hasher(Spread)),
+            None => Seen::Ever(KeyParts::default()),
             Some(window) => Seen::Within(KeyWindow::new(window)),
         };
         Self { secret, seen }
@@ -94,9 +96,12 @@ impl KeySet {
     pub fn distinct(&self, rows: &RecordBatch, key: usize, new: &mut NewKeys) -> Result<Distinct, ArrowError> {
         let hashes = self.hashes(rows.column(key))?;
         new.0.reserve(hashes.len());
+        // By themselves, so that the processor waits for several places of a large table at a time.
+        let known: Vec<bool> = hashes.iter().map(|hash| hash.is_some_and(|hash| self.contains(hash))).collect();
         let kept: BooleanArray = hashes
             .iter()
-            .map(|hash| Some(hash.is_none_or(|hash| !self.contains(hash) && new.0.insert(hash))))
+            .zip(known)
+            .map(|(hash, known)| Some(!known && hash.is_none_or(|hash| new.0.insert(hash))))
             .collect();
         let distinct =
             if kept.true_count() == rows.num_rows() { rows.clone() } else { filter_record_batch(rows, &kept)? };
@@ -111,14 +116,14 @@ impl KeySet {
 
     fn contains(&self, hash: u128) -> bool {
         match &self.seen {
-            Seen::Ever(keys) => keys.contains(&hash),
+            Seen::Ever(keys) => keys.contains(hash),
             Seen::Within(window) => window.contains(hash),
         }
     }
 
     fn insert(&mut self, hashes: impl Iterator<Item = u128>, committed: Timestamp) {
         match &mut self.seen {
-            Seen::Ever(keys) => keys.extend(hashes),
+            Seen::Ever(keys) => hashes.for_each(|hash| keys.insert(hash)),
             Seen::Within(window) => hashes.for_each(|hash| window.insert(hash, committed)),
         }
     }
@@ -140,38 +145,6 @@ impl KeySet {
         let mut hasher = SipHasher13::new_with_keys(self.secret.0, self.secret.1);
         hasher.write(text.as_bytes());
         hasher.finish128().as_u128()
-    }
-}
-
-/// Spreads the 128 bits of a key over the table; texts are hashed already, numbers are consecutive.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Spread;
-
-pub(crate) struct SpreadHasher(u64);
-
-impl BuildHasher for Spread {
-    type Hasher = SpreadHasher;
-    fn build_hasher(&self) -> SpreadHasher {
-        SpreadHasher(0)
-    }
-}
-
-impl Hasher for SpreadHasher {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    }
-
-    fn write_u128(&mut self, bits: u128) {
-        let folded = (bits as u64) ^ (bits >> 64) as u64;
-        // Fibonacci hashing, then the high bits down: hashbrown takes both ends.
-        let product = folded.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        self.0 = product ^ (product >> 32);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 

@@ -8,9 +8,11 @@ mod decode;
 mod definition;
 mod error;
 mod key;
+mod key_parts;
 mod lines;
 mod reject;
 mod select;
+mod spread;
 mod unknown;
 mod window;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 use pinflow_event::Timestamp;
 
-use crate::key::Spread;
+use crate::spread::Spread;
 
 /// Steps of a window.
 const STEPS: i64 = 64;
@@ -46,7 +46,7 @@ impl KeyWindow {
     pub fn new(window: Duration) -> Self {
         let millis = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let step_millis = (millis / STEPS).max(1);
-        Self { step_millis, base: None, seen: HashMap::with_hasher(Spread), oldest: i32::MIN }
+        Self { step_millis, base: None, seen: HashMap::with_hasher(Spread::default()), oldest: i32::MIN }
     }
 
     pub fn len(&self) -> usize {

@@ -19,16 +19,16 @@ use object_store::{
 };
 
 use crate::error::StoreError;
-use crate::multipart::Buffered;
+use crate::multipart::Staged;
 use crate::unattended::Unattended;
 
-const NAME: &str = "DurableLocalStore";
+pub(crate) const NAME: &str = "DurableLocalStore";
 
 /// Syncs an open file or folder, whose path is given for those who watch.
 type Fsync = dyn Fn(&FilePath, &File) -> io::Result<()> + Send + Sync;
 
 /// Objects as files below a folder. Puts are durable and whole. A put that was begun is done even if its future is dropped; reads and
-/// listings, which are `object_store`'s, wait for those. A multipart upload is held in memory until it is complete. A copy is a second
+/// listings, which are `object_store`'s, wait for those. The parts of an upload are written and synced as they come. A copy is a second
 /// name of the same file.
 #[derive(Clone)]
 pub struct DurableLocalStore {
@@ -73,7 +73,6 @@ impl DurableLocalStore {
 
     fn write(&self, file: &FilePath, payload: &PutPayload, mode: &PutMode) -> io::Result<()> {
         let folder = file.parent().unwrap_or(&self.root);
-        self.make_folder(folder)?;
         let staged = self.stage(file, payload)?;
         let placed = match mode {
             PutMode::Create => fs::hard_link(&staged, file),
@@ -103,7 +102,7 @@ impl DurableLocalStore {
 
     /// Writes the content under a name that no listing shows.
     fn stage(&self, file: &FilePath, payload: &PutPayload) -> io::Result<PathBuf> {
-        let (staged, mut target) = create_staged(file)?;
+        let (staged, mut target) = self.create_staged(file)?;
         let written =
             payload.iter().try_for_each(|chunk| target.write_all(chunk)).and_then(|()| (self.fsync)(&staged, &target));
         match written {
@@ -113,6 +112,26 @@ impl DurableLocalStore {
                 Err(error)
             }
         }
+    }
+
+    /// A file for the content of `file`, under a name that no listing shows.
+    pub(crate) fn create_staged(&self, file: &FilePath) -> io::Result<(PathBuf, File)> {
+        self.make_folder(file.parent().unwrap_or(&self.root))?;
+        create_staged(file)
+    }
+
+    /// Makes an uploaded file the object `file`.
+    pub(crate) fn place_upload(&self, staged: &FilePath, content: &File, file: &FilePath) -> io::Result<()> {
+        let placed = (self.fsync)(staged, content).and_then(|()| fs::rename(staged, file));
+        if placed.is_err() {
+            let _ = fs::remove_file(staged);
+        }
+        placed.and_then(|()| sync_folder(file.parent().unwrap_or(&self.root), &*self.fsync))
+    }
+
+    /// The puts that nobody waits for.
+    pub(crate) fn unattended(&self) -> &Unattended {
+        &self.unattended
     }
 
     /// Gives a file a second name: no object is ever changed in place, so the copy needs no bytes of its own, and its content is synced.
@@ -221,7 +240,11 @@ impl ObjectStore for DurableLocalStore {
     }
 
     async fn put_multipart_opts(&self, location: &Path, _: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        Ok(Box::new(Buffered::new(Arc::new(self.clone()), location.clone())))
+        let file = self.inner.path_to_filesystem(location)?;
+        let store = self.clone();
+        let begin =
+            move || Staged::begin(store, file).map_err(|error| Error::Generic { store: NAME, source: error.into() });
+        Ok(Box::new(tokio::task::spawn_blocking(begin).await??))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {

@@ -65,7 +65,7 @@ export class LineChart {
         "svg",
         { width, height, role: "img", "aria-label": this.#summary(data) },
         levels.map((level) => this.#level(level, y(level))),
-        data.marks.map((mark) => this.#mark(mark, x(mark.at))),
+        this.#marks(data, x),
         data.lines.map((line, i) => svg("path", { class: `line s${i}`, d: path(data.x, line, x, y) })),
         this.#options.points ? data.lines.flatMap((line, i) => this.#dots(data, line, i, x, y)) : null,
         at === null ? null : this.#cursor(data, at, x, y),
@@ -78,11 +78,16 @@ export class LineChart {
     return data.lines.every((line) => line.every((value) => value === null));
   }
 
-  /** A label below the axis, unless it would be cut off. */
-  #mark({ text }, left) {
-    const room = text.length * 3.3;
-    if (left < room || left + room > this.#width) return null;
-    return svg("text", { x: left, y: this.#options.height - 5, class: "tick", "text-anchor": "middle" }, text);
+  /** Labels below the axis: as many at equal distances as have room and are not cut off. */
+  #marks({ marks }, x) {
+    const half = Math.max(0, ...marks.map(({ text }) => text.length)) * 3.3;
+    const distance = marks.length > 1 ? x(marks[1].at) - x(marks[0].at) : Infinity;
+    const every = Math.max(1, Math.ceil((2 * half + 8) / distance));
+    return marks.map(({ at, text }, i) => {
+      const left = x(at);
+      if ((marks.length - 1 - i) % every !== 0 || left < half || left + half > this.#width) return null;
+      return svg("text", { x: left, y: this.#options.height - 5, class: "tick", "text-anchor": "middle" }, text);
+    });
   }
 
   #level(level, top) {

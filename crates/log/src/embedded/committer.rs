@@ -1,11 +1,10 @@
 //! The committer: stores all that waits with one sync a file, while the next group gathers.
 //!
-//! Alone, an append costs one sync and no delay. Under load the next group gathers during the sync of the one before and a
-//! little longer ([`gathering`]): a sync costs the processor as much as several small requests, so that fewer syncs of more
+//! Alone, an append costs one sync and no delay. Under load the next group gathers during the sync of the one before and, until it is as
+//! large as that one was, a little longer ([`gathering`]): a sync costs the processor as much as several small requests, so that fewer syncs of more
 //! records are faster for all.
 
 use std::sync::{Arc, MutexGuard};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use pinflow_event::Offset;
@@ -22,7 +21,7 @@ use crate::LogError;
 /// Files that one committer keeps open for writing.
 const MAX_OPEN_FILES: usize = 128;
 
-/// A group gathers so many times as long as the one before took to be stored, so that syncs take a third of the time.
+/// A group gathers at most so many times as long as the one before took to be stored.
 const GATHERING: u32 = 2;
 /// The longest that it gathers: it is part of every acknowledgement under load.
 const LONGEST_GATHERING: Duration = Duration::from_millis(1);
@@ -65,7 +64,8 @@ impl Committer {
             let mut works = by_partition(&mut group);
             self.store_all(&mut works);
             self.limit_open_files();
-            thread::sleep(gathering(appends, bytes, begin.elapsed()));
+            // Who was answered comes back, where there is load: then as many as before are worth a sync.
+            self.queue.gather(appends, gathering(appends, bytes, begin.elapsed()));
         }
     }
 
@@ -150,7 +150,7 @@ impl Work {
     }
 }
 
-/// How long the next group gathers after one of so many appends and bytes, which took that long. Who appends alone, one after
+/// How long the next group gathers at most after one of so many appends and bytes, which took that long. Who appends alone, one after
 /// the other, is not kept waiting.
 fn gathering(appends: usize, bytes: usize, took: Duration) -> Duration {
     let small = appends > 1 && bytes < SMALL_GROUP;

@@ -1,6 +1,7 @@
 //! The queue in front of a committer: whoever appends puts frames in, the committer takes all that wait at once.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use pinflow_event::Offset;
 use tokio::sync::oneshot;
@@ -42,8 +43,8 @@ pub(crate) struct Queue {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<Submission>,
-    /// The committer sleeps and has to be woken; it saves a system call a submission while it is busy.
-    asleep: bool,
+    /// The committer sleeps and has to be woken once so many wait; it saves a system call a submission while it is busy.
+    wake_at: Option<usize>,
     closed: bool,
 }
 
@@ -59,7 +60,8 @@ impl Queue {
             return Err(submission);
         }
         state.waiting.push(submission);
-        if std::mem::take(&mut state.asleep) {
+        if state.wake_at.is_some_and(|enough| state.waiting.len() >= enough) {
+            state.wake_at = None;
             self.filled.notify_one();
         }
         Ok(())
@@ -72,11 +74,26 @@ impl Queue {
             if state.closed {
                 return false;
             }
-            state.asleep = true;
+            state.wake_at = Some(1);
             state = self.filled.wait(state).expect("nothing panics while it holds the queue");
         }
         std::mem::swap(&mut state.waiting, group);
         true
+    }
+
+    /// Returns once `enough` submissions wait, after `longest`, or when the queue is closed.
+    pub(crate) fn gather(&self, enough: usize, longest: Duration) {
+        let deadline = Instant::now() + longest;
+        let mut state = self.state();
+        while state.waiting.len() < enough && !state.closed {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state.wake_at = Some(enough);
+            state = self.filled.wait_timeout(state, left).expect("nothing panics while it holds the queue").0;
+        }
+        state.wake_at = None;
     }
 
     /// Takes no more; what waits is still stored.

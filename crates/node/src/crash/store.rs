@@ -9,7 +9,7 @@ use futures::stream::BoxStream;
 use object_store::path::Path;
 use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, PutMultipartOptions,
-    PutOptions, PutPayload, PutResult, Result,
+    PutOptions, PutPayload, PutResult, Result, UploadPart,
 };
 
 use super::{CrashPoint, Moment};
@@ -63,9 +63,11 @@ impl ObjectStore for CrashingStore {
         put
     }
 
-    /// The library uploads large data files in parts, which the store keeps until they are complete.
+    /// Large files are uploaded in parts: no object until they are complete, which is the step.
     async fn put_multipart_opts(&self, location: &Path, opts: PutMultipartOptions) -> Result<Box<dyn MultipartUpload>> {
-        self.inner.put_multipart_opts(location, opts).await
+        let inner = self.inner.put_multipart_opts(location, opts).await?;
+        let step = step_of(location, &PutPayload::new());
+        Ok(Box::new(CrashingUpload { inner, step, point: Arc::clone(&self.point) }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
@@ -104,6 +106,37 @@ impl ObjectStore for CrashingStore {
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
         self.inner.copy_opts(from, to, options).await
+    }
+}
+
+/// An upload at whose completion the process dies.
+#[derive(Debug)]
+struct CrashingUpload {
+    inner: Box<dyn MultipartUpload>,
+    step: Option<&'static str>,
+    point: Arc<CrashPoint>,
+}
+
+#[async_trait]
+impl MultipartUpload for CrashingUpload {
+    fn put_part(&mut self, data: PutPayload) -> UploadPart {
+        self.inner.put_part(data)
+    }
+
+    async fn complete(&mut self) -> Result<PutResult> {
+        let moment = self.step.and_then(|step| self.point.reached(step));
+        if moment == Some(Moment::Before) {
+            self.point.die();
+        }
+        let complete = self.inner.complete().await;
+        if moment.is_some() {
+            self.point.die();
+        }
+        complete
+    }
+
+    async fn abort(&mut self) -> Result<()> {
+        self.inner.abort().await
     }
 }
 

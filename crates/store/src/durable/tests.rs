@@ -150,3 +150,51 @@ async fn a_copy_outlives_its_original_and_its_name_is_synced() {
     assert_eq!(names.len(), 2, "{names:?}");
     assert!(matches!(store.copy(&object(), &copy).await, Err(Error::NotFound { .. })));
 }
+
+fn files(root: &TempDir) -> Vec<std::ffi::OsString> {
+    fs::read_dir(root.path().join("a/b")).unwrap().map(|entry| entry.unwrap().file_name()).collect()
+}
+
+#[tokio::test]
+async fn an_upload_is_the_object_once_it_is_complete() {
+    let root = TempDir::new().unwrap();
+    let (store, syncs) = recorded(&root);
+    let mut upload = store.put_multipart(&object()).await.unwrap();
+    let parts: Vec<_> = ["one ", "two ", "three"].map(|part| upload.put_part(part.into())).into();
+    // The last one first.
+    for part in parts.into_iter().rev() {
+        part.await.unwrap();
+    }
+    let listed: Vec<_> = store.list(None).try_collect().await.unwrap();
+    assert!(listed.is_empty(), "{listed:?}");
+    syncs.lock().unwrap().clear();
+    upload.complete().await.unwrap();
+    assert_eq!(*syncs.lock().unwrap(), [("a/b/object#1".to_owned(), false), ("a/b".to_owned(), true)]);
+    assert_eq!(store.get(&object()).await.unwrap().bytes().await.unwrap(), "one two three");
+    assert_eq!(files(&root), ["object"]);
+    assert!(upload.complete().await.is_err(), "it is over");
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_leaves_nothing() {
+    let root = TempDir::new().unwrap();
+    let store = DurableLocalStore::open(root.path()).unwrap();
+    let mut upload = store.put_multipart(&object()).await.unwrap();
+    upload.put_part("some".into()).await.unwrap();
+    upload.abort().await.unwrap();
+    let mut upload = store.put_multipart(&object()).await.unwrap();
+    upload.put_part("some".into()).await.unwrap();
+    drop(upload);
+    assert!(files(&root).is_empty(), "{:?}", files(&root));
+}
+
+#[tokio::test]
+async fn an_upload_that_cannot_be_synced_gets_no_name() {
+    let root = TempDir::new().unwrap();
+    let store = failing(&root, "object#1");
+    let mut upload = store.put_multipart(&object()).await.unwrap();
+    upload.put_part("some".into()).await.unwrap();
+    let error = upload.complete().await.unwrap_err();
+    assert!(error.to_string().contains("the disk is gone"), "{error}");
+    assert!(files(&root).is_empty(), "{:?}", files(&root));
+}
