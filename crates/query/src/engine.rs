@@ -32,6 +32,7 @@ use crate::read_only;
 use crate::reconcile::{self, Reconciliation};
 use crate::result_table::latest_run_sql;
 use crate::system::SystemTables;
+use crate::threads::{OnQueryThreads, QueryThreads};
 use crate::time_travel;
 
 /// Answers SQL on the tables of one pipeline. Cheap to share; queries run side by side.
@@ -44,6 +45,7 @@ pub struct QueryEngine {
     pub(crate) fresh_catalog: Arc<Catalog>,
     pub(crate) limits: QueryLimits,
     pub(crate) runtime: Arc<RuntimeEnv>,
+    pub(crate) threads: Arc<QueryThreads>,
     committed: Sessions,
     fresh: Sessions,
 }
@@ -55,8 +57,8 @@ struct Sessions {
 }
 
 impl Sessions {
-    fn new(catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>) -> Self {
-        let session = |lane| lane_session(lane, catalog, runtime);
+    fn new(catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>, threads: &Arc<QueryThreads>) -> Self {
+        let session = |lane| lane_session(lane, catalog, runtime, threads);
         Self { batch: session(Lane::Batch), stream: session(Lane::Stream) }
     }
 }
@@ -84,17 +86,18 @@ impl QueryEngine {
         let catalog = Catalog::new(&pipeline, tables, columns, system).map_err(|cause| start(cause.to_string()))?;
         let catalog = Arc::new(catalog);
         let runtime = runtime(&limits).map_err(|cause| start(cause.to_string()))?;
-        let committed = Sessions::new(&catalog, &runtime);
+        let threads = Arc::new(QueryThreads::start().map_err(|cause| start(cause.to_string()))?);
+        let committed = Sessions::new(&catalog, &runtime, &threads);
         // Nobody knows of anything fresher yet.
-        let fresh = Sessions::new(&catalog, &runtime);
-        Ok(Self { pipeline, fresh_catalog: Arc::clone(&catalog), catalog, limits, runtime, committed, fresh })
+        let fresh = Sessions::new(&catalog, &runtime, &threads);
+        Ok(Self { pipeline, fresh_catalog: Arc::clone(&catalog), catalog, limits, runtime, threads, committed, fresh })
     }
 
     /// The same engine, which shows in `stream.*` what `fresh` has beyond the committed tables, unless a question's [`Scope`] says
     /// otherwise.
     pub fn with_fresh(self, fresh: Arc<dyn FreshRows>) -> Self {
         let fresh_catalog = Arc::new(self.catalog.with_fresh(fresh));
-        Self { fresh: Sessions::new(&fresh_catalog, &self.runtime), fresh_catalog, ..self }
+        Self { fresh: Sessions::new(&fresh_catalog, &self.runtime, &self.threads), fresh_catalog, ..self }
     }
 
     /// The same engine, whose `raw.*` are the archived topics that `topics` knows.
@@ -232,6 +235,11 @@ impl QueryEngine {
         self.within_limits(work, cancellation).await
     }
 
+    /// How many parts of queries are computed now, those included that nobody waits for and that have not noticed yet.
+    pub fn running(&self) -> usize {
+        self.threads.tasks()
+    }
+
     fn pipeline_query(&self, name: &str) -> Result<&pinflow_pipeline::Query, QueryError> {
         let names: Vec<&str> = self.pipeline.queries.iter().map(|query| query.name.as_str()).collect();
         self.pipeline
@@ -310,13 +318,21 @@ fn runtime(limits: &QueryLimits) -> datafusion::error::Result<Arc<RuntimeEnv>> {
         .build_arc()
 }
 
-fn lane_session(lane: Lane, catalog: &Arc<Catalog>, runtime: &Arc<RuntimeEnv>) -> SessionContext {
+fn lane_session(
+    lane: Lane,
+    catalog: &Arc<Catalog>,
+    runtime: &Arc<RuntimeEnv>,
+    threads: &Arc<QueryThreads>,
+) -> SessionContext {
     let config = SessionConfig::new()
         .with_create_default_catalog_and_schema(false)
         .with_default_catalog_and_schema(CATALOG, lane.as_str())
         .with_information_schema(true);
     let config = tuned(config);
-    let session = SessionContext::new_with_state(session_state(config).with_runtime_env(Arc::clone(runtime)).build());
+    let state = session_state(config)
+        .with_runtime_env(Arc::clone(runtime))
+        .with_physical_optimizer_rule(Arc::new(OnQueryThreads(Arc::clone(threads))));
+    let session = SessionContext::new_with_state(state.build());
     session.register_catalog(CATALOG, Arc::clone(catalog) as Arc<dyn datafusion::catalog::CatalogProvider>);
     session
 }

@@ -26,6 +26,7 @@ mod result_table;
 mod row_digest;
 mod session;
 mod system;
+mod threads;
 mod time_travel;
 mod watch;
 

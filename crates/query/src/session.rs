@@ -18,6 +18,7 @@ use crate::engine::{QueryEngine, tuned};
 use crate::error::QueryError;
 use crate::limits::QueryLimits;
 use crate::read_only;
+use crate::threads::OnQueryThreads;
 
 impl QueryEngine {
     /// The name of the catalog with all tables: `pinflow.batch.pin` in full.
@@ -39,6 +40,7 @@ impl QueryEngine {
         let session = session.with_config(tuned(config));
         session
             .with_runtime_env(Arc::clone(&self.runtime))
+            .with_physical_optimizer_rule(Arc::new(OnQueryThreads(Arc::clone(&self.threads))))
             .with_query_planner(Arc::new(BoundedPlanner(self.limits.clone())))
     }
 

@@ -31,6 +31,29 @@ async fn a_cancelled_query_ends() {
     assert!(matches!(outcome, Err(QueryError::Cancelled)), "{outcome:?}");
 }
 
+/// Joins that compare for hours and have nothing to show.
+const FRUITLESS: [&str; 3] = [
+    "SELECT count(*) FROM range(0, 1000000) AS a JOIN range(0, 1000000) AS b ON a.value * b.value = -1",
+    "SELECT count(*) FROM (SELECT value % 2 AS k, value FROM range(0, 1000000)) AS a \
+     JOIN (SELECT value % 2 AS k, value FROM range(0, 1000000)) AS b ON a.k = b.k AND a.value + b.value < 0",
+    "SELECT max(a.value + b.value) FROM range(0, 1000000) AS a CROSS JOIN range(0, 1000000) AS b",
+];
+
+/// On one thread, which a query must not keep to itself.
+#[tokio::test]
+async fn a_join_that_shows_nothing_ends_in_its_time() {
+    for sql in FRUITLESS {
+        let time = Duration::from_millis(300);
+        let shop = Shop::with_limits(QueryLimits { time, ..QueryLimits::default() });
+        let error = shop.query(sql).await.unwrap_err();
+        assert!(matches!(error, QueryError::TimeLimit { .. }), "{error}");
+        // Its threads stop computing for nobody.
+        while shop.engine.running() > 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_answer_past_the_row_limit_is_refused_and_not_cut() {
     let shop = Shop::with_limits(QueryLimits { rows: 10, ..QueryLimits::default() });
