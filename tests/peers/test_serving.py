@@ -61,6 +61,30 @@ def test_psql_lists_and_describes_tables(served):
     assert "pinflow" in psql(served, r"\l")
 
 
+def test_the_search_path_is_what_names_mean(served):
+    asked = "SELECT current_schema(), current_schemas(false), (SELECT count(*) FROM pin) = (SELECT count(*) FROM {}.pin)"
+    assert psql(served, asked.format("batch")) == "batch|{batch}|t\n"
+    assert psql(served, "SHOW search_path") == "batch\n"
+    with psycopg.connect(f"postgresql://me@127.0.0.1:{served.postgres.port}/pinflow", autocommit=True) as connection:
+        connection.execute("SET search_path TO elsewhere, result")
+        assert connection.execute("SELECT current_schema()").fetchone() == ("result",)
+        assert connection.execute("SELECT count(*) > 0 FROM users_joined_by_year").fetchone() == (True,)
+        connection.execute("SET search_path = 'nowhere'")
+        assert connection.execute("SHOW search_path").fetchone() == ("result",)
+
+
+def test_a_join_that_shows_nothing_is_cut_short_and_keeps_nobody_waiting(served):
+    fruitless = "SELECT count(*) FROM pin a, pin b, pin c, pin d WHERE a.ind + b.ind + c.ind + d.ind = -1"
+    with psycopg.connect(f"postgresql://me@127.0.0.1:{served.postgres.port}/pinflow", autocommit=True) as connection:
+        connection.execute("SET statement_timeout = 2000")
+        asking = threading.Thread(target=lambda: pytest.raises(psycopg.Error, connection.execute, fruitless))
+        asking.start()
+        while asking.is_alive():
+            assert requests.get(f"{served.url}/healthz", timeout=10).ok
+        asking.join()
+        assert connection.execute("SELECT 1").fetchone() == (1,)
+
+
 def test_psql_reads_rows(demo, served):
     rows = dict(line.split("|") for line in psql(served, COUNT).splitlines())
     assert {category or None: int(n) for category, n in rows.items()} == expected(demo)

@@ -8,7 +8,7 @@ use pinflow_event::Offset;
 use pinflow_pipeline::{Lane, Stream};
 
 use crate::error::NodeError;
-use crate::stages::Stages;
+use crate::stages::{Stages, archived_topics};
 
 /// The balance of every lane of every stream. An archive that somebody else writes has none: what they accepted is not known here.
 pub(crate) async fn rows(stages: &Stages) -> Result<Vec<BalanceRow>, NodeError> {
@@ -27,7 +27,7 @@ async fn row(stages: &Stages, lane: Lane, stream: &Stream) -> Result<BalanceRow,
     // The status first: what arrives in between counts as in flight.
     let status = stages.statuses[&(lane, stream.name.clone())].get();
     // What is archived, too: the archive is never ahead of a log that was asked later.
-    let archived = (lane == Lane::Batch).then(|| {
+    let archived = archived_topics(&stages.config).contains(topic).then(|| {
         let parts = stages.archive.status();
         parts.iter().filter(|part| part.topic == *topic).map(|part| part.next_offset.unwrap_or(Offset::ZERO).0).sum()
     });

@@ -51,6 +51,8 @@ pub struct NodeConfig {
     pub archive: ArchiveSettings,
     /// Where its objects are; `None` is the folder `archive` of the data folder.
     pub archive_folder: Option<PathBuf>,
+    /// Whether the topics that only stream lanes read are archived, too, so that a replay of any age finds their records.
+    pub archive_stream_topics: bool,
     /// How batch lanes meet changes behind their backs.
     pub batch: BatchSettings,
     /// The stream lanes' micro-batches.
@@ -171,6 +173,7 @@ impl NodeConfig {
             gateway: GatewaySettings { home: Some("/dashboard".to_owned()), ..GatewaySettings::default() },
             archive: ArchiveSettings::default(),
             archive_folder: None,
+            archive_stream_topics: false,
             batch: BatchSettings::default(),
             trigger: Trigger::default(),
             fresh: FreshLimits::default(),

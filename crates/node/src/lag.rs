@@ -8,7 +8,7 @@ use pinflow_log::{EventLog, LogError, ReadLimit};
 use pinflow_pipeline::Lane;
 
 use crate::error::NodeError;
-use crate::stages::{Stages, topics};
+use crate::stages::{Stages, archived_topics};
 
 /// The distance of a reader from the end of its topic.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(crate) async fn of_lanes(stages: &Stages) -> Result<BTreeMap<(Lane, String),
 pub(crate) async fn of_archive(stages: &Stages) -> Result<BTreeMap<TopicName, Lag>, NodeError> {
     let archived = stages.archive.status();
     let mut lags = BTreeMap::new();
-    for topic in topics(stages.pipeline(), Lane::Batch) {
+    for topic in archived_topics(&stages.config) {
         let own = archived.iter().filter(|part| part.topic == topic);
         let positions = own.filter_map(|part| Some((part.partition, part.next_offset?))).collect();
         let lag = behind(stages, &topic, &positions).await?;

@@ -23,7 +23,7 @@ use crate::credentials::Credentials;
 use crate::error::NodeError;
 use crate::listeners::Listeners;
 use crate::replay::Replays;
-use crate::stages::{Stages, secret, topics};
+use crate::stages::{Stages, archived_topics, secret, topics};
 use crate::tail::{TailFrom, TailRecord};
 use crate::view::View;
 use crate::work::Worker;
@@ -121,8 +121,7 @@ impl Node {
         }
         let (stages, stop) = (Arc::clone(&self.stages), self.signals.archive.clone());
         self.running.spawn(async move {
-            let topics = topics(stages.pipeline(), Lane::Batch);
-            stages.archive.run(&topics, stop).await;
+            stages.archive.run(&archived_topics(&stages.config), stop).await;
         });
         if self.stages.config.schedule {
             let (scheduler, stop) = (self.scheduler.clone(), self.signals.closing.clone());

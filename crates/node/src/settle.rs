@@ -6,7 +6,7 @@ use pinflow_event::{Offset, TopicPartition};
 use pinflow_pipeline::{Lane, Stream};
 
 use crate::error::NodeError;
-use crate::stages::Stages;
+use crate::stages::{Stages, archived_topics};
 
 /// How often a lane's position is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
@@ -15,8 +15,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Returns once the archive and all stream lanes have what is acknowledged by now.
 pub(crate) async fn all(stages: &Stages) -> Result<(), NodeError> {
-    for stream in &stages.pipeline().streams {
-        let ends = stages.ends(&stream.batch.topic).await?;
+    for topic in archived_topics(&stages.config) {
+        let ends = stages.ends(&topic).await?;
         stages.archive.flush_through(&ends).await?;
     }
     for stream in &stages.pipeline().streams {

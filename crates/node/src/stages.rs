@@ -74,7 +74,7 @@ impl Stages {
         let store = crashing(&config, DurableLocalStore::open(&archived)?);
         let archive =
             Arc::new(Archive::new(Arc::clone(&store), Arc::clone(&log), config.archive.clone(), Arc::clone(&clock)));
-        find_archived(&archive, &config.pipeline).await?;
+        find_archived(&archive, &config).await?;
 
         let tables = open_tables(&config, &folder)?;
         let secret = secret();
@@ -187,6 +187,17 @@ pub(crate) fn topics(pipeline: &Pipeline, lane: Lane) -> Vec<TopicName> {
     pipeline.streams.iter().map(|stream| stream.lane(lane).topic.clone()).collect()
 }
 
+/// The topics that the archive takes from the log, each once.
+pub(crate) fn archived_topics(config: &NodeConfig) -> Vec<TopicName> {
+    let mut archived = topics(&config.pipeline, Lane::Batch);
+    if config.archive_stream_topics {
+        archived.extend(topics(&config.pipeline, Lane::Stream));
+    }
+    archived.sort();
+    archived.dedup();
+    archived
+}
+
 fn open_log(config: &NodeConfig, folder: &DataFolder, clock: &Arc<dyn Clock>) -> Result<Arc<dyn EventLog>, NodeError> {
     let mut options = EmbeddedOptions {
         segment_bytes: config.log.segment_bytes,
@@ -225,8 +236,8 @@ async fn make_topics(log: &dyn EventLog, config: &NodeConfig) -> Result<(), Node
 }
 
 /// Protects in the log what is not archived yet, and finds out how far the archive is.
-async fn find_archived(archive: &Archive, pipeline: &Pipeline) -> Result<(), NodeError> {
-    for at in archive.protect(&topics(pipeline, Lane::Batch)).await? {
+async fn find_archived(archive: &Archive, config: &NodeConfig) -> Result<(), NodeError> {
+    for at in archive.protect(&archived_topics(config)).await? {
         // Nothing lies before the first offset, so nothing is stored by this: it lists the objects. Damage among them must not
         // keep events from coming in; the archive tries again while the node runs, and says so.
         if let Err(error) = archive.flush_through(&[(at, Offset::ZERO)]).await {

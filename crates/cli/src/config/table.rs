@@ -137,6 +137,7 @@ settings! {
     "gateway.region" text node.gateway.region => "The AWS region in the names of streams";
     "gateway.account_id" text node.gateway.account_id => "The AWS account in the names of streams";
     "archive.folder" optional_path node.archive_folder => "The folder that holds the archive's `topics/`; `none` is `archive` in the data folder";
+    "archive.stream_topics" boolean node.archive_stream_topics => "The topics that only stream lanes read are archived, too: a replay then finds their records when the log has let go of them";
     "archive.read_only" boolean node.archive.read_only => "Somebody else writes the archive, as the S3 sink connector: jobs read it, and nothing is written from the log";
     "archive.flush_size" count node.archive.flush_size => "Records of a partition after which they are stored, exactly (the S3 sink's `flush.size`); 1 makes an object of each";
     "archive.flush_bytes" size node.archive.flush_bytes => "Bytes after which they are stored earlier";

@@ -112,3 +112,32 @@ async fn both_lanes_are_built_anew_by_a_changed_definition() {
     ask(&running, "DELETE", "api/replays/geo", None, 204).await;
     running.node.stop().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_stream_topic_is_replayed_when_its_log_is_gone() {
+    let data = tempfile::tempdir().unwrap();
+    let mut config = config(data.path(), pinterest());
+    config.archive_stream_topics = true;
+    config.log.segment_bytes = 4 << 10;
+    config.log.retention_interval = Duration::from_millis(20);
+    config.topics.retention_bytes = Some(1);
+    let running = start(config).await;
+    let geo = running.node.pipeline().stream("geo").unwrap().clone();
+    for first in 0..20 {
+        let event = |ind: usize| json!({ "ind": first * 100 + ind, "country": "Peru" });
+        running.post_stream(&geo, &(0..100).map(event).collect::<Vec<_>>()).await;
+    }
+    running.node.settle().await.unwrap();
+    let from_the_start = format!("api/tail/{}?from=beginning", geo.stream.topic);
+    let kept = async {
+        let reply = running.client.get(running.url.join(&from_the_start).unwrap()).send().await.unwrap();
+        reply.text().await.unwrap().lines().count()
+    };
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(kept.await < 2_000, "the log has them all");
+    ask(&running, "POST", "api/replays/geo", Some(json!({})), 202).await;
+    let built = ended(&running, "api/replays/geo").await;
+    assert_eq!((&built["state"], &built["difference"]["same"]), (&json!("ready"), &json!(2_000)), "{built}");
+    ask(&running, "DELETE", "api/replays/geo", None, 204).await;
+    running.node.stop().await.unwrap();
+}

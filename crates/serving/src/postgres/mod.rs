@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod late_table;
 mod read_only;
+mod search_path;
 mod session;
 mod startup;
 

@@ -18,6 +18,7 @@ use datafusion_postgres::pgwire::error::{ErrorInfo, PgWireError, PgWireResult};
 use pinflow_query::QueryWatch;
 
 use super::error::refusal;
+use super::search_path::{self, SEARCH_PATH};
 use super::session::SessionTemplate;
 use crate::OnQuestion;
 
@@ -41,7 +42,7 @@ struct ReadOnly {
 }
 
 impl ReadOnly {
-    fn check(&self, statement: &Statement) -> PgWireResult<()> {
+    fn check(&self, statement: &Statement, session: &SessionContext) -> PgWireResult<()> {
         match statement {
             Statement::Set(_)
             | Statement::ShowVariable { .. }
@@ -55,7 +56,8 @@ impl ReadOnly {
             Statement::Declare { .. } | Statement::Fetch { .. } => Err(no_cursors()),
             other => {
                 let engine = self.template.engine();
-                let checked = engine.check(other, self.template.state(), SessionTemplate::OWN_SCHEMAS);
+                let state = session.state_ref();
+                let checked = engine.check(other, &state.read(), SessionTemplate::OWN_SCHEMAS);
                 checked.map_err(|error| refusal(&error))
             }
         }
@@ -70,6 +72,15 @@ impl ReadOnly {
             Statement::Close { .. } => Some(Response::Execution(Tag::new("CLOSE CURSOR"))),
             _ => None,
         }
+    }
+
+    /// As [`ReadOnly::ignored`], once the session has taken the search path that a statement sets.
+    fn answer(statement: &Statement, session: &SessionContext, client: &mut dyn HookClient) -> Option<Response> {
+        if let Some(named) = search_path::named(statement) {
+            let schema = search_path::follow(session, &named);
+            client.metadata_mut().insert(SEARCH_PATH.to_owned(), schema);
+        }
+        Self::ignored(statement)
     }
 
     fn begin(&self, statement: &Statement, client: &dyn HookClient) {
@@ -91,15 +102,8 @@ fn no_cursors() -> PgWireError {
 
 /// Whether [`SetShowHook`] has an answer of its own.
 fn is_answered(set: &Set) -> bool {
-    const ANSWERED: [&str; 7] = [
-        "statement_timeout",
-        "datestyle",
-        "bytea_output",
-        "intervalstyle",
-        "application_name",
-        "extra_float_digits",
-        "search_path",
-    ];
+    const ANSWERED: [&str; 6] =
+        ["statement_timeout", "datestyle", "bytea_output", "intervalstyle", "application_name", "extra_float_digits"];
     match set {
         Set::SingleAssignment { scope: None, hivevar: false, variable, values } => {
             !values.is_empty() && ANSWERED.contains(&variable.to_string().to_lowercase().as_str())
@@ -113,23 +117,23 @@ impl QueryHook for ReadOnly {
     async fn handle_simple_query(
         &self,
         statement: &Statement,
-        _: &SessionContext,
+        session: &SessionContext,
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
-        if let Err(error) = self.check(statement) {
+        if let Err(error) = self.check(statement, session) {
             return Some(Err(error));
         }
         self.begin(statement, client);
-        Self::ignored(statement).map(Ok)
+        Self::answer(statement, session, client).map(Ok)
     }
 
     async fn handle_extended_parse_query(
         &self,
         statement: &Statement,
-        _: &SessionContext,
+        session: &SessionContext,
         _: &(dyn ClientInfo + Send + Sync),
     ) -> Option<PgWireResult<LogicalPlan>> {
-        if let Err(error) = self.check(statement) {
+        if let Err(error) = self.check(statement, session) {
             return Some(Err(error));
         }
         let no_plan = LogicalPlan::EmptyRelation(datafusion::logical_expr::EmptyRelation {
@@ -144,10 +148,10 @@ impl QueryHook for ReadOnly {
         statement: &Statement,
         _: &LogicalPlan,
         _: &ParamValues,
-        _: &SessionContext,
+        session: &SessionContext,
         client: &mut dyn HookClient,
     ) -> Option<PgWireResult<Response>> {
         self.begin(statement, client);
-        Self::ignored(statement).map(Ok)
+        Self::answer(statement, session, client).map(Ok)
     }
 }

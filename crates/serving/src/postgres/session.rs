@@ -14,6 +14,7 @@ use datafusion_postgres::datafusion_pg_catalog::setup_pg_catalog;
 use pinflow_query::{QueryEngine, QueryWatch};
 
 use super::catalog::PostgresCatalog;
+use super::search_path;
 
 /// The schema of PostgreSQL's own tables.
 pub(super) const PG_CATALOG: &str = "pg_catalog";
@@ -43,6 +44,9 @@ impl SessionTemplate {
         let catalog = Arc::new(PostgresCatalog::new(engine.tables(false), engine.tables(true)));
         session.register_catalog(QueryEngine::CATALOG, Arc::clone(&catalog) as Arc<dyn CatalogProvider>);
         setup_pg_catalog(&session, QueryEngine::CATALOG, EmptyContextProvider).map_err(|cause| *cause)?;
+        search_path::functions(QueryEngine::DEFAULT_SCHEMA)
+            .into_iter()
+            .for_each(|function| session.register_udf(function));
 
         // Lists of tables and columns look at the committed tables: what is on its way to them changes none.
         let listed: Arc<dyn CatalogProviderList> = Arc::new(MemoryCatalogProviderList::new());
@@ -64,10 +68,5 @@ impl SessionTemplate {
     /// The engine.
     pub fn engine(&self) -> &Arc<QueryEngine> {
         &self.engine
-    }
-
-    /// What names mean in the sessions.
-    pub fn state(&self) -> &SessionState {
-        &self.state
     }
 }

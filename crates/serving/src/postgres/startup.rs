@@ -23,6 +23,7 @@ use pinflow_access::Access;
 use pinflow_query::{QueryEngine, QueryWatch};
 
 use super::connection::{Connections, Ticket};
+use super::search_path::SEARCH_PATH;
 
 /// The version that clients are told: they look at it to know what `pg_catalog` has.
 const SERVER_VERSION: &str = concat!("16.6 (pinflow ", env!("CARGO_PKG_VERSION"), ")");
@@ -71,6 +72,7 @@ impl Login {
         let mut parameters = DefaultServerParameterProvider::default();
         parameters.server_version = SERVER_VERSION.to_owned();
         parameters.search_path = QueryEngine::DEFAULT_SCHEMA.to_owned();
+        client.metadata_mut().insert(SEARCH_PATH.to_owned(), QueryEngine::DEFAULT_SCHEMA.to_owned());
         parameters.is_superuser = false;
         parameters.default_transaction_read_only = true;
         finish_authentication(client, &parameters).await
