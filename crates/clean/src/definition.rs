@@ -3,7 +3,8 @@
 use std::hash::Hasher;
 
 use pinflow_dialect::parse;
-use pinflow_pipeline::{Stream, UnknownFieldPolicies, WrongType};
+use pinflow_pipeline::{Field, Stream, UnknownFieldPolicies, WrongType};
+use serde_json::{Map, Value, json};
 use siphasher::sip::SipHasher24;
 
 /// A number for how `stream` makes rows of records: its fields, its SELECT without comments and layout, its key, and
@@ -32,6 +33,24 @@ pub fn definition(stream: &Stream) -> i64 {
         named.iter().for_each(|(name, policy)| [name, policy.as_str()].into_iter().for_each(&mut add));
     }
     (hash.finish() >> 1).max(1).cast_signed()
+}
+
+/// What [`definition`] makes a number of, for those who read a table's history: each part with its name.
+pub fn definition_in_words(stream: &Stream) -> [(&'static str, Value); 4] {
+    let field = |field: &Field| {
+        let wrong_type = if field.wrong_type == WrongType::Null { "null" } else { "dead" };
+        json!({"name": field.name, "type": field.kind.as_str(), "required": field.required, "wrong_type": wrong_type})
+    };
+    let UnknownFieldPolicies { others, named } = &stream.unknown_fields;
+    let mut policies: Map<String, Value> =
+        named.iter().map(|(name, policy)| (name.clone(), policy.as_str().into())).collect();
+    policies.insert("*".to_owned(), others.as_str().into());
+    [
+        ("select", stream.clean.text.as_str().into()),
+        ("schema", stream.schema.iter().map(field).collect()),
+        ("key", stream.key.as_deref().into()),
+        ("unknown_field_policies", policies.into()),
+    ]
 }
 
 #[cfg(test)]

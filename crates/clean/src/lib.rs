@@ -16,11 +16,11 @@ mod spread;
 mod unknown;
 mod window;
 
-pub use definition::definition;
+pub use definition::{definition, definition_in_words};
 pub use error::CleanError;
 pub use key::{Distinct, KeySet, NewKeys};
 pub use reject::{Reject, RejectCause};
-pub use unknown::UnknownFields;
+pub use unknown::{UnknownCount, UnknownFields};
 
 use std::path::PathBuf;
 
@@ -32,6 +32,7 @@ use pinflow_pipeline::{Stream, UnknownFieldPolicies};
 
 use decode::Decoder;
 use select::{Select, Selected};
+use unknown::{Evolving, with_evolved_columns};
 
 /// A stream's cleaning, planned once.
 #[derive(Debug)]
@@ -112,11 +113,13 @@ impl Cleaner {
         let filtered = (count - failed - selected.rows.num_rows()) as u64;
         let selected = self.split_off_keyless(selected, &mut rejects).map_err(|e| self.engine(&e))?;
         rejects.sort_by_key(|reject| reject.index);
+        let mut unknown = decoded.unknown;
         let rows = if decoded.evolving.is_empty() {
             selected.rows
         } else {
-            let (origin, policies) = (&selected.origin, &self.unknown_fields);
-            unknown::with_evolved_columns(selected.rows, origin, &decoded.evolving, records, policies)
+            let (origin, evolving) = (&selected.origin, &decoded.evolving);
+            let wanted = Evolving { declared: self.decoder.schema(), policies: &self.unknown_fields };
+            with_evolved_columns(selected.rows, origin, evolving, records, wanted, &mut unknown)
                 .map_err(|e| self.engine(&e))?
         };
         Ok(CleanBatch {
@@ -125,7 +128,7 @@ impl Cleaner {
             rejects,
             filtered,
             nulled: decoded.nulled.iter().sum(),
-            unknown: decoded.unknown,
+            unknown,
         })
     }
 

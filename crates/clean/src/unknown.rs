@@ -16,6 +16,8 @@ use serde_json::value::RawValue;
 
 /// Names that are counted by themselves.
 const COUNTED_NAMES: usize = 100;
+/// Columns that a batch's fields may become: as many as a table may have.
+const EVOLVED_COLUMNS: usize = 500;
 /// Bytes of a name that is counted by itself, or becomes a column.
 const NAME_BYTES: usize = 128;
 
@@ -23,30 +25,54 @@ const NAME_BYTES: usize = 128;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UnknownFields {
     /// By name.
-    pub named: BTreeMap<String, u64>,
+    pub named: BTreeMap<String, UnknownCount>,
     /// Those of further names, and of names longer than 128 bytes.
-    pub others: u64,
+    pub others: UnknownCount,
+}
+
+/// How often a field that the schema lacks was met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct UnknownCount {
+    /// Events that have it.
+    pub met: u64,
+    /// Values in rows that were left out although the policy is to make columns: no table takes the name, or it has all the columns
+    /// that it may have.
+    pub not_evolved: u64,
+}
+
+impl UnknownCount {
+    fn add(&mut self, other: UnknownCount) {
+        self.met += other.met;
+        self.not_evolved += other.not_evolved;
+    }
 }
 
 impl UnknownFields {
-    /// All that were met.
-    pub fn total(&self) -> u64 {
-        self.named.values().sum::<u64>() + self.others
+    /// All together.
+    pub fn total(&self) -> UnknownCount {
+        let mut total = self.others;
+        self.named.values().for_each(|count| total.add(*count));
+        total
     }
 
     /// Counts in what another batch met.
     pub fn absorb(&mut self, batch: &UnknownFields) {
         batch.named.iter().for_each(|(name, count)| self.count(name, *count));
-        self.others += batch.others;
+        self.others.add(batch.others);
     }
 
-    fn count(&mut self, name: &str, times: u64) {
+    /// Counts values that no column was made for.
+    pub fn leave_out(&mut self, name: &str, values: u64) {
+        self.count(name, UnknownCount { met: 0, not_evolved: values });
+    }
+
+    fn count(&mut self, name: &str, added: UnknownCount) {
         if let Some(count) = self.named.get_mut(name) {
-            *count += times;
+            count.add(added);
         } else if self.named.len() < COUNTED_NAMES && name.len() <= NAME_BYTES {
-            self.named.insert(name.to_owned(), times);
+            self.named.insert(name.to_owned(), added);
         } else {
-            self.others += times;
+            self.others.add(added);
         }
     }
 }
@@ -74,7 +100,7 @@ impl<'p> Encounters<'p> {
 
     /// A field that the schema lacks.
     pub fn meet(&mut self, name: &str) {
-        self.counted.count(name, 1);
+        self.counted.count(name, UnknownCount { met: 1, not_evolved: 0 });
         match self.policies.of(name) {
             UnknownFieldPolicy::Hold => {}
             UnknownFieldPolicy::Evolve => self.evolves = true,
@@ -102,12 +128,14 @@ fn shortened(name: &str) -> String {
 
 /// Adds to cleaned rows a nullable text column for each unknown field that is to become one: a text as it is, anything else as
 /// its JSON text. `evolving` are the numbers of the records that have such fields, in order; `origin` says which record a row is of.
+/// Values that no column can be made for are counted in `counted`.
 pub(crate) fn with_evolved_columns(
     rows: RecordBatch,
     origin: &[u32],
     evolving: &[u32],
     records: &[Option<&[u8]>],
-    policies: &UnknownFieldPolicies,
+    wanted: Evolving<'_>,
+    counted: &mut UnknownFields,
 ) -> Result<RecordBatch, ArrowError> {
     let mut columns = EvolvedColumns::new(rows.schema_ref());
     for (row, record) in origin.iter().enumerate() {
@@ -117,17 +145,19 @@ pub(crate) fn with_evolved_columns(
         let text = records[*record as usize].and_then(|bytes| std::str::from_utf8(bytes).ok());
         let text = text.expect("the record was decoded once already");
         let mut reader = serde_json::Deserializer::from_str(text);
-        let fields =
-            reader.deserialize_map(Evolving(policies)).expect("the record was decoded as an object once already");
+        let fields = reader.deserialize_map(wanted).expect("the record was decoded as an object once already");
         for (name, value) in fields {
-            columns.put(row, &name, value);
+            // A null is no value that would be lost.
+            if !columns.put(row, &name, value) && value.get() != "null" {
+                counted.leave_out(&name, 1);
+            }
         }
     }
     columns.join(rows)
 }
 
 struct EvolvedColumns {
-    /// Lower case, for SQL does not tell cases apart.
+    /// Lower case, in Unicode's sense: neither SQL nor the table's format tells cases apart.
     taken: HashSet<String>,
     columns: BTreeMap<String, (usize, StringBuilder)>,
 }
@@ -138,11 +168,12 @@ impl EvolvedColumns {
         Self { taken, columns: BTreeMap::new() }
     }
 
-    /// Rows come in order, and each has a field once.
-    fn put(&mut self, row: usize, name: &str, value: &RawValue) {
+    /// Puts a value into its column, if it can have one. Rows come in order, and each has a field once.
+    fn put(&mut self, row: usize, name: &str, value: &RawValue) -> bool {
         if !self.columns.contains_key(name) {
-            if self.columns.len() == COUNTED_NAMES || !is_column_name(name) || !self.taken.insert(name.to_lowercase()) {
-                return;
+            let has_room = self.columns.len() < EVOLVED_COLUMNS;
+            if !has_room || !is_column_name(name) || !self.taken.insert(name.to_lowercase()) {
+                return false;
             }
             self.columns.insert(name.to_owned(), (0, StringBuilder::new()));
         }
@@ -158,6 +189,7 @@ impl EvolvedColumns {
             },
             text => builder.append_value(text),
         }
+        true
     }
 
     fn join(self, rows: RecordBatch) -> Result<RecordBatch, ArrowError> {
@@ -183,7 +215,18 @@ fn is_column_name(name: &str) -> bool {
 }
 
 /// Reads the fields of an object that are to become columns, the last of several of one name.
-struct Evolving<'p>(&'p UnknownFieldPolicies);
+#[derive(Clone, Copy)]
+pub(crate) struct Evolving<'p> {
+    /// The fields that the stream's schema has.
+    pub declared: &'p Schema,
+    pub policies: &'p UnknownFieldPolicies,
+}
+
+impl Evolving<'_> {
+    fn wants(&self, name: &str) -> bool {
+        self.policies.of(name) == UnknownFieldPolicy::Evolve && self.declared.field_with_name(name).is_err()
+    }
+}
 
 impl<'de> Visitor<'de> for Evolving<'_> {
     type Value = BTreeMap<Cow<'de, str>, &'de RawValue>;
@@ -195,7 +238,7 @@ impl<'de> Visitor<'de> for Evolving<'_> {
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let mut fields = BTreeMap::new();
         while let Some(name) = map.next_key::<Cow<'de, str>>()? {
-            if self.0.of(&name) == UnknownFieldPolicy::Evolve {
+            if self.wants(&name) {
                 fields.insert(name, map.next_value::<&RawValue>()?);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -218,12 +261,12 @@ mod tests {
         }
         met.meet(&"x".repeat(1 << 20));
         met.meet("field_7");
-        assert_eq!((met.counted.named.len(), met.counted.total()), (COUNTED_NAMES, 1_000_002));
-        assert_eq!(met.counted.named["field_7"], 2);
+        assert_eq!((met.counted.named.len(), met.counted.total().met), (COUNTED_NAMES, 1_000_002));
+        assert_eq!(met.counted.named["field_7"].met, 2);
         let mut all = UnknownFields::default();
         all.absorb(&met.counted);
         all.absorb(&met.counted);
-        assert_eq!((all.named["field_7"], all.total()), (4, 2_000_004));
+        assert_eq!((all.named["field_7"].met, all.total().met), (4, 2_000_004));
     }
 
     #[test]

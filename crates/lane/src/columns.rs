@@ -3,19 +3,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::array::{Array, ArrayRef, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::datatypes::{Field, SchemaRef};
+use pinflow_table::missing_columns;
 
 use crate::error::LaneError;
 use crate::gathering::Gathering;
 use crate::writer::LaneWriter;
 
-/// Columns that a table may have at most, those that the pipeline gives it counted in.
-const MOST_COLUMNS: usize = 500;
-
 impl LaneWriter {
     /// The rows in the columns of the table. The files of `gathering` that were begun before a column is added go without it: there
-    /// it is null.
+    /// it is null. Values of columns that the table does not take are counted in `gathering`.
     pub(crate) async fn in_table_columns(
         &mut self,
         gathering: &mut Gathering,
@@ -24,27 +22,30 @@ impl LaneWriter {
         if rows.schema_ref().fields() == self.table.schema().fields() {
             return Ok(rows);
         }
-        let new = new_columns(self.table.schema(), rows.schema_ref());
+        let new = missing_columns(self.table.schema(), rows.schema_ref());
         if !new.is_empty() {
-            let names: Vec<&str> = new.iter().map(|field| field.name().as_str()).collect();
-            tracing::warn!(lane = %self.name(), columns = ?names, "the table gets columns for fields that the schema lacks");
-            // Where that fails, whether the table has them is not known.
-            let doubted = std::mem::replace(&mut self.in_doubt, true);
-            self.table.evolve(&new).await?;
-            let before = std::mem::replace(&mut gathering.files, self.table.begin_files()?);
-            gathering.written.join(before.finish().await?);
-            self.in_doubt = doubted;
+            self.add_columns(gathering, &new).await?;
+        }
+        for (field, values) in rows.schema_ref().fields().iter().zip(rows.columns()) {
+            let lost = values.len() - values.null_count();
+            if lost > 0 && self.table.schema().field_with_name(field.name()).is_err() {
+                gathering.unknown.leave_out(field.name(), lost as u64);
+            }
         }
         Ok(fit(self.table.schema(), &rows))
     }
-}
 
-/// The columns of rows that the table lacks and can take: SQL does not tell cases apart.
-fn new_columns(table: &SchemaRef, rows: &SchemaRef) -> Vec<Field> {
-    let taken = |name: &str| table.fields().iter().any(|field| field.name().eq_ignore_ascii_case(name));
-    let free = MOST_COLUMNS.saturating_sub(table.fields().len());
-    let new = rows.fields().iter().filter(|field| !taken(field.name()));
-    new.take(free).map(|field| field.as_ref().clone()).collect()
+    async fn add_columns(&mut self, gathering: &mut Gathering, new: &[Field]) -> Result<(), LaneError> {
+        let names: Vec<&str> = new.iter().map(|field| field.name().as_str()).collect();
+        tracing::warn!(lane = %self.name(), columns = ?names, "the table gets columns for fields that the schema lacks");
+        // Where that fails, whether the table has them is not known.
+        let doubted = std::mem::replace(&mut self.in_doubt, true);
+        self.table.evolve(new).await?;
+        let before = std::mem::replace(&mut gathering.files, self.table.begin_files()?);
+        gathering.written.join(before.finish().await?);
+        self.in_doubt = doubted;
+        Ok(())
+    }
 }
 
 /// The rows in the columns of `schema`, null where they lack one.

@@ -11,6 +11,7 @@ mod fresh;
 mod freshness;
 mod gathering;
 mod handover;
+mod history;
 mod intake;
 mod keys;
 mod ledger;

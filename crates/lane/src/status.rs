@@ -28,6 +28,8 @@ pub struct LaneStatus {
     pub dead: u64,
     /// Dead letters that somebody dropped, ever.
     pub dropped: u64,
+    /// Values of the wrong type that were taken as null, since the start of the process.
+    pub nulled: u64,
     /// Fields that the schema lacks, since the start of the process.
     pub unknown: UnknownFields,
     /// Keys that are remembered.
@@ -63,6 +65,8 @@ pub struct BatchStatus {
     pub filtered: u64,
     /// Dead letters.
     pub dead: u64,
+    /// Values of the wrong type that were taken as null.
+    pub nulled: u64,
     /// Keys that are remembered after it.
     pub distinct_keys: u64,
     /// From the first record in hand to the commit.
@@ -148,6 +152,7 @@ impl SharedStatus {
             status.duplicates += batch.duplicates;
             status.filtered += batch.filtered;
             status.dead += batch.dead;
+            status.nulled += batch.nulled;
             status.distinct_keys = batch.distinct_keys;
             status.busy += batch.duration;
             batch.number = status.batches;
@@ -186,6 +191,7 @@ mod tests {
             duplicates: 1,
             filtered: 0,
             dead: 1,
+            nulled: 2,
             distinct_keys: 1,
             duration: Duration::from_millis(5),
             committed: Timestamp::from_millis(1_000),
@@ -198,6 +204,7 @@ mod tests {
         let batches = status.batches();
         assert_eq!((batches.len(), batches[0].number, status.get().records), (1_000, 6, 3_015));
         assert_eq!((status.durations().count(), status.freshness().count()), (1_005, 0));
+        assert_eq!(status.get().nulled, 2_010);
         assert_eq!(batch.began(), Timestamp::from_millis(995));
     }
 }

@@ -51,11 +51,11 @@ impl LaneWriter {
         progress.push(Progress { application, from, to: self.definition });
         let swaps = self.counter(SWAPS).await?.cast_signed();
         progress.push(Progress { application: self.counter_of(SWAPS), from: swaps, to: swaps + 1 });
-        let notes = vec![
+        let mut notes = vec![
             ("pinflow.replayed".to_owned(), true.into()),
-            ("pinflow.definition".to_owned(), format!("{:016x}", self.definition).into()),
             ("pinflow.rows".to_owned(), shadow.table.row_count()?.into()),
         ];
+        notes.extend(self.definition_notes(from));
         // The merging of small files would go on in folders that are about to be removed.
         for rested in [shadow.table.rest().await, shadow.parts.dead.lock().await.rest().await] {
             if let Err(error) = rested {
@@ -114,12 +114,5 @@ impl LaneWriter {
         drop(letters);
         places.remove().await?;
         Ok(true)
-    }
-
-    /// The definition that made the table's newest rows, 0 where it says nothing, and the application id under which it is kept.
-    pub(crate) async fn recorded_definition(&mut self) -> Result<(String, i64), LaneError> {
-        let application = self.counter_of("definition");
-        let recorded = self.table.progress(&application).await?;
-        Ok((application, recorded))
     }
 }

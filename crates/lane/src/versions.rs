@@ -137,6 +137,7 @@ mod tests {
             adds_rows: true,
             removes_rows: false,
             progress: vec![(POSITION.to_owned(), to)],
+            ..PastCommit::default()
         }
     }
 

@@ -12,7 +12,7 @@ use pinflow_clean::{CleanBatch, Cleaner, NewKeys, definition};
 use pinflow_event::{Clock, Offset, Partition, TopicName};
 
 use pinflow_pipeline::{Lane, Stream};
-use pinflow_table::{Commit, DeadLetter, Progress, Table, TableLocation, TableRoot};
+use pinflow_table::{DeadLetter, Table, TableLocation, TableRoot};
 
 use tokio::time::Instant;
 
@@ -22,7 +22,6 @@ use crate::error::LaneError;
 use crate::fresh::{Committed, SharedCommitted};
 use crate::gathering::Gathering;
 use crate::keys;
-use crate::removal::Removal;
 use crate::replay::live_place;
 
 use crate::status::{BatchStatus, SharedStatus};
@@ -209,6 +208,8 @@ impl LaneWriter {
         cleaned: CleanBatch,
     ) -> Result<(), LaneError> {
         let CleanBatch { rows, filtered, nulled, unknown, .. } = cleaned;
+        gathering.unknown.absorb(&unknown);
+        let rows = self.in_table_columns(gathering, rows).await?;
         let distinct = match (&self.read_committed().keys, self.parts.cleaner.key_column()) {
             (Some(keys), Some(column)) => {
                 let distinct = keys.distinct(&rows, column, &mut gathering.new_keys);
@@ -221,8 +222,6 @@ impl LaneWriter {
         gathering.rows += new_rows.num_rows() as u64;
         gathering.filtered += filtered;
         gathering.nulled += nulled;
-        gathering.unknown.absorb(&unknown);
-        let new_rows = self.in_table_columns(gathering, new_rows).await?;
         gathering.files.write(new_rows).await;
         Ok(())
     }
@@ -236,7 +235,7 @@ impl LaneWriter {
         self.commit_dead(&gathering.letters).await?;
         let commit = self.commit_of(&gathering).await?;
         let Gathering { files, mut written, letters, ranges, records, rows, duplicates, filtered, .. } = gathering;
-        let Gathering { unknown, removal, arrivals, began, new_keys, .. } = gathering;
+        let Gathering { nulled, unknown, removal, arrivals, began, new_keys, .. } = gathering;
         written.join(files.finish().await?);
         self.table.commit_files(written, &commit).await?;
 
@@ -249,6 +248,7 @@ impl LaneWriter {
             duplicates,
             filtered,
             dead: letters.len() as u64,
+            nulled,
             distinct_keys: self.key_count(),
             duration: began.elapsed(),
             committed: self.parts.clock.now(),
@@ -265,51 +265,6 @@ impl LaneWriter {
 
         keep_healthy(&mut self.table).await;
         Ok(())
-    }
-
-    async fn commit_of(&mut self, gathering: &Gathering) -> Result<Commit, LaneError> {
-        let Gathering { duplicates, filtered, nulled, rows, letters, unknown, removal, .. } = gathering;
-        let mut progress: Vec<Progress> = gathering
-            .ranges
-            .iter()
-            .map(|(partition, (from, next))| Progress {
-                application: self.position_of(*partition),
-                from: signed(*from),
-                to: signed(*next),
-            })
-            .collect();
-        let dropped = removal.as_ref().map_or(0, Removal::dropped);
-        progress.extend(removal.as_ref().map(|removal| removal.progress(self.removal_counter())));
-        for (counter, added) in [("duplicates", *duplicates), ("filtered", *filtered), ("dropped", dropped)] {
-            if added > 0 {
-                let before = self.counter(counter).await?.cast_signed();
-                progress.push(Progress {
-                    application: self.counter_of(counter),
-                    from: before,
-                    to: before + added.cast_signed(),
-                });
-            }
-        }
-        let (application, from) = self.recorded_definition().await?;
-        if from != self.definition {
-            progress.push(Progress { application, from, to: self.definition });
-        }
-        let mut notes = vec![
-            ("pinflow.definition".to_owned(), format!("{:016x}", self.definition).into()),
-            ("pinflow.rows".to_owned(), (*rows).into()),
-            ("pinflow.duplicates".to_owned(), (*duplicates).into()),
-            ("pinflow.filtered".to_owned(), (*filtered).into()),
-            ("pinflow.dead".to_owned(), letters.len().into()),
-        ];
-        if *nulled > 0 {
-            // Values that a field's policy turned into null: never without a trace in the table's history.
-            notes.push(("pinflow.nulled".to_owned(), (*nulled).into()));
-        }
-        if unknown.total() > 0 {
-            notes.push(("pinflow.unknown_fields".to_owned(), unknown.total().into()));
-        }
-        notes.extend(removal.iter().flat_map(Removal::notes));
-        Ok(Commit { rows: Vec::new(), progress, notes })
     }
 
     fn accept(&self, ranges: &BTreeMap<Partition, (Offset, Offset)>, new_keys: NewKeys) {

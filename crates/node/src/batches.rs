@@ -45,6 +45,7 @@ pub(crate) fn table(statuses: &BTreeMap<(Lane, String), SharedStatus>) -> Record
         ("duplicates", count(|batch| batch.duplicates)),
         ("filtered", count(|batch| batch.filtered)),
         ("dead", count(|batch| batch.dead)),
+        ("nulled", count(|batch| batch.nulled)),
         ("distinct_keys", count(|batch| batch.distinct_keys)),
         ("duration_ms", number(|row| Some(millis(row.batch.duration)))),
         ("input_rate", number(|row| rate(row.batch.records, row.batch.began().since(row.before?.began())))),

@@ -13,6 +13,7 @@ mod dead;
 mod error;
 mod fresh;
 mod health;
+mod history;
 mod lag;
 mod listeners;
 mod metrics;

@@ -1,5 +1,5 @@
-//! `system.answers`, `system.archive_changes`, `system.balance`, `system.batches`, `system.runs` and `system.unknown_fields`: what the
-//! node knows of itself, as tables.
+//! `system.answers`, `system.archive_changes`, `system.balance`, `system.batches`, `system.history`, `system.runs` and
+//! `system.unknown_fields`: what the node knows of itself, as tables.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -18,6 +18,7 @@ use pinflow_schedule::{JobRun, RunHistory, TaskState};
 
 use crate::balance::rows as balance_rows;
 use crate::batches;
+use crate::history;
 use crate::stages::Stages;
 use crate::unknown_fields;
 use crate::work::elapsed_of;
@@ -54,18 +55,20 @@ impl NodeTables {
 #[async_trait]
 impl SystemTables for NodeTables {
     fn names(&self) -> Vec<String> {
-        ["answers", "archive_changes", "balance", "batches", "runs", "unknown_fields"].map(str::to_owned).to_vec()
+        let names = ["answers", "archive_changes", "balance", "batches", "history", "runs", "unknown_fields"];
+        names.map(str::to_owned).to_vec()
     }
 
     async fn table(&self, name: &str) -> Result<RecordBatch, String> {
         let node = self.node.get().and_then(|(stages, history)| Some((stages.upgrade()?, history)));
-        let (stages, history) = node.ok_or("the node is not there")?;
+        let (stages, past_runs) = node.ok_or("the node is not there")?;
         match name {
-            "answers" => Ok(answers(stages.pipeline(), &history.list(RUNS_SHOWN))),
+            "answers" => Ok(answers(stages.pipeline(), &past_runs.list(RUNS_SHOWN))),
             "archive_changes" => Ok(archive_changes(&self.archive_changes())),
             "balance" => balance_rows(&stages).await.map(|rows| balance(&rows)).map_err(|error| error.to_string()),
             "batches" => Ok(batches::table(&stages.statuses)),
-            "runs" => Ok(runs(&history.list(RUNS_SHOWN))),
+            "history" => history::rows(&stages).await.map_err(|error| error.to_string()),
+            "runs" => Ok(runs(&past_runs.list(RUNS_SHOWN))),
             "unknown_fields" => Ok(unknown_fields::rows(&stages)),
             _ => Err(format!("there is no table `system.{name}`")),
         }

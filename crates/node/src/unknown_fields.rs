@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use pinflow_clean::UnknownCount;
 
 use crate::stages::Stages;
 
@@ -15,18 +16,19 @@ pub(crate) fn rows(stages: &Stages) -> RecordBatch {
     let mut streams = Vec::new();
     let mut fields: Vec<Option<String>> = Vec::new();
     let mut policies = Vec::new();
-    let mut counts = Vec::new();
+    let (mut met, mut not_evolved) = (Vec::new(), Vec::new());
     for ((lane, stream), status) in &stages.statuses {
         let unknown = status.get().unknown;
         let policy = &stages.pipeline().stream(stream).expect("every lane is of a stream").unknown_fields;
         let named = unknown.named.iter().map(|(name, count)| (Some(name.as_str()), policy.of(name), *count));
-        let others = (unknown.others > 0).then_some((OTHERS, policy.others, unknown.others));
+        let others = (unknown.others != UnknownCount::default()).then_some((OTHERS, policy.others, unknown.others));
         for (field, policy, count) in named.chain(others) {
             lanes.push(lane.as_str());
             streams.push(stream.as_str());
             fields.push(field.map(str::to_owned));
             policies.push(policy.as_str());
-            counts.push(count.cast_signed());
+            met.push(count.met.cast_signed());
+            not_evolved.push(count.not_evolved.cast_signed());
         }
     }
     let columns: Vec<(&str, ArrayRef)> = vec![
@@ -34,7 +36,8 @@ pub(crate) fn rows(stages: &Stages) -> RecordBatch {
         ("stream", Arc::new(StringArray::from(streams))),
         ("field", Arc::new(StringArray::from(fields))),
         ("policy", Arc::new(StringArray::from(policies))),
-        ("met", Arc::new(Int64Array::from(counts))),
+        ("met", Arc::new(Int64Array::from(met))),
+        ("not_evolved", Arc::new(Int64Array::from(not_evolved))),
     ];
     RecordBatch::try_from_iter(columns).expect("every column has a value a row")
 }

@@ -140,7 +140,8 @@ fn read_schema(node: &Node, what: &str, context: Context<'_>) -> Option<Vec<Fiel
         return None;
     }
     for (number, (key, _)) in entries.iter().enumerate() {
-        let twin = |earlier: &Key| earlier.name != key.name && earlier.name.eq_ignore_ascii_case(&key.name);
+        let folded = key.name.to_lowercase();
+        let twin = |earlier: &Key| earlier.name != key.name && earlier.name.to_lowercase() == folded;
         if let Some((earlier, _)) = entries[..number].iter().find(|(earlier, _)| twin(earlier)) {
             let message = format!("{what}: `{}` and `{}` are one column in SQL", earlier.name, key.name);
             context.problem(key.line, message, "keep one of them".to_owned());

@@ -9,15 +9,20 @@ use std::time::Duration;
 
 use arrow::array::{RecordBatch, new_null_array};
 use arrow::compute::cast;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{MemTable, Session, TableProvider};
+use datafusion::common::ScalarValue;
 use datafusion::datasource::TableType;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::expressions::{Column, Literal};
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::union::UnionExec;
 use pinflow_pipeline::Lane;
+use pinflow_table::missing_columns;
 
 use crate::delta::LazyTable;
 use crate::error::QueryError;
@@ -89,8 +94,9 @@ pub(crate) async fn provider(
         match fresh.tail(stream, &progress).await.map_err(failed)? {
             Tail::Rows(rows) if rows.iter().all(|batch| batch.num_rows() == 0) => return Ok(committed),
             Tail::Rows(rows) => {
-                let rows = in_columns_of(&committed.schema(), &rows).map_err(|error| failed(error.to_string()))?;
-                let tail = MemTable::try_new(committed.schema(), vec![rows]).map_err(|e| failed(e.to_string()))?;
+                let schema = widened(&committed.schema(), &rows);
+                let rows = in_columns_of(&schema, &rows).map_err(|error| failed(error.to_string()))?;
+                let tail = MemTable::try_new(schema, vec![rows]).map_err(|e| failed(e.to_string()))?;
                 return Ok(Arc::new(Fresh { committed, tail }));
             }
             Tail::Moved => tokio::time::sleep(PAUSE).await,
@@ -102,6 +108,19 @@ pub(crate) async fn provider(
         }
     }
     Err(failed("its table and its writer do not agree on how far it is".to_owned()))
+}
+
+/// The committed columns, and behind them those that the next commit adds for fields that the stream's schema lacks.
+fn widened(committed: &SchemaRef, rows: &[RecordBatch]) -> SchemaRef {
+    let mut schema = Arc::clone(committed);
+    for batch in rows {
+        let new = missing_columns(&schema, batch.schema_ref());
+        if !new.is_empty() {
+            let known = schema.fields().iter().map(|field| field.as_ref().clone());
+            schema = Arc::new(Schema::new(known.chain(new).collect::<Vec<_>>()));
+        }
+    }
+    schema
 }
 
 /// The table may hold the same texts in another layout, and columns that a part of the rows lacks.
@@ -119,17 +138,48 @@ fn in_columns_of(
     fitted.collect()
 }
 
-/// Committed rows and those behind them.
+/// Committed rows and those behind them. The tail may have columns behind the committed ones: in committed rows they are null.
 #[derive(Debug)]
 struct Fresh {
     committed: Arc<dyn TableProvider>,
     tail: MemTable,
 }
 
+impl Fresh {
+    /// Scans the committed rows for columns of the tail.
+    async fn scan_committed(
+        &self,
+        state: &dyn Session,
+        columns: &[usize],
+        filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let width = self.committed.schema().fields().len();
+        let held: Vec<usize> = columns.iter().copied().filter(|column| *column < width).collect();
+        let scan = self.committed.scan(state, Some(&held), filters, limit).await?;
+        if held.len() == columns.len() {
+            return Ok(scan);
+        }
+        let schema = self.schema();
+        let mut places = 0..held.len();
+        let mut expressions = Vec::with_capacity(columns.len());
+        for column in columns {
+            let field = schema.field(*column);
+            let place = if *column < width { places.next() } else { None };
+            let expression: Arc<dyn PhysicalExpr> = match place {
+                Some(place) => Arc::new(Column::new(field.name(), place)),
+                None => Arc::new(Literal::new(ScalarValue::try_from(field.data_type())?)),
+            };
+            expressions.push((expression, field.name().clone()));
+        }
+        Ok(Arc::new(ProjectionExec::try_new(expressions, scan)?))
+    }
+}
+
 #[async_trait]
 impl TableProvider for Fresh {
     fn schema(&self) -> SchemaRef {
-        self.committed.schema()
+        self.tail.schema()
     }
 
     fn table_type(&self) -> TableType {
@@ -143,13 +193,22 @@ impl TableProvider for Fresh {
         filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let committed = self.committed.scan(state, projection, filters, limit).await?;
+        let columns = projection.cloned().unwrap_or_else(|| (0..self.schema().fields().len()).collect());
+        let committed = self.scan_committed(state, &columns, filters, limit).await?;
         let tail = self.tail.scan(state, projection, &[], limit).await?;
         UnionExec::try_new(vec![committed, tail])
     }
 
-    /// The tail does not filter, so whoever asks does it again.
+    /// The tail does not filter, so whoever asks does it again. The committed table cannot filter by columns that it lacks.
     fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
-        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+        let committed = self.committed.schema();
+        let support = |filter: &&Expr| {
+            if filter.column_refs().iter().all(|column| committed.field_with_name(&column.name).is_ok()) {
+                TableProviderFilterPushDown::Inexact
+            } else {
+                TableProviderFilterPushDown::Unsupported
+            }
+        };
+        Ok(filters.iter().map(support).collect())
     }
 }

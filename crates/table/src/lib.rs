@@ -20,6 +20,7 @@ mod shadow;
 mod table;
 mod upkeep;
 
+pub use columns::missing_columns;
 pub use commit::{Commit, Progress};
 pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema, dead_letters_from, dead_letters_in};
 pub use error::TableError;

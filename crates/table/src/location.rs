@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use deltalake::logstore::object_store::ObjectStore;
-use deltalake::logstore::{StorageConfig, logstore_with};
+use deltalake::logstore::{LogStoreRef, StorageConfig, logstore_with};
 use deltalake::{DeltaTable, DeltaTableError};
 use pinflow_store::DurableLocalStore;
 use url::Url;
@@ -82,10 +82,13 @@ impl TableLocation {
         self.upkeep
     }
 
+    pub(crate) fn log_store(&self) -> Result<LogStoreRef, DeltaTableError> {
+        logstore_with(Arc::clone(&self.store), &self.url, StorageConfig::default())
+    }
+
     /// The table as the Delta library knows it, at its newest version; without a version where there is none yet.
     pub(crate) async fn load(&self) -> Result<DeltaTable, DeltaTableError> {
-        let log_store = logstore_with(Arc::clone(&self.store), &self.url, StorageConfig::default())?;
-        let mut table = DeltaTable::new(log_store);
+        let mut table = DeltaTable::new(self.log_store()?);
         // The library calls a local folder that is missing an error of the place, not a table that is not there yet.
         if self.url.to_file_path().is_ok_and(|folder| !folder.exists()) {
             return Ok(table);
@@ -111,8 +114,7 @@ impl TableLocation {
 
     /// The table as it was at a version.
     pub(crate) async fn load_version(&self, version: u64) -> Result<DeltaTable, DeltaTableError> {
-        let log_store = logstore_with(Arc::clone(&self.store), &self.url, StorageConfig::default())?;
-        let mut table = DeltaTable::new(log_store);
+        let mut table = DeltaTable::new(self.log_store()?);
         table.load_version(version).await?;
         Ok(table)
     }

@@ -5,6 +5,8 @@
 //! reject (or, where the field says so, a counted null) instead of a silent null, and a record that lacks a required
 //! field is a reject.
 
+mod column;
+mod full;
 mod plain;
 
 use std::borrow::Cow;
@@ -12,14 +14,13 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use arrow::array::{ArrayBuilder, ArrayRef, BooleanBuilder, Float64Builder, Int64Builder, RecordBatch, StringBuilder};
-use arrow::datatypes::{DataType, Field as ArrowField, Schema, SchemaRef};
-use pinflow_pipeline::{Field, FieldType, UnknownFieldPolicies, WrongType};
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
+use pinflow_pipeline::{Field, UnknownFieldPolicies, WrongType};
 
 use crate::reject::{Reject, RejectCause};
 use crate::unknown::{Encounters, UnknownFields};
+use column::{Column, arrow_type};
 use plain::PlainReader;
 
 /// The decoded part of a batch.
@@ -72,6 +73,10 @@ enum Found {
     Object,
     Array,
     NotWhole,
+    /// A number beyond all doubles.
+    OutOfRange,
+    /// A string that is no text: it has half of a surrogate pair.
+    HalfSurrogate,
 }
 
 impl fmt::Display for Found {
@@ -82,6 +87,8 @@ impl fmt::Display for Found {
             Found::Object => "an object",
             Found::Array => "an array",
             Found::NotWhole => "a number that is not a whole one of 64 bits",
+            Found::OutOfRange => "a number out of range",
+            Found::HalfSurrogate => "a string with half of a surrogate pair",
         })
     }
 }
@@ -146,14 +153,14 @@ impl Decoder {
         unescaped.clear();
         if self.plain.read(text, slots, unescaped, &mut |name: &str| unknown.meet(name)).is_none() {
             slots.fill_with(|| Slot::Absent);
-            self.read_any(text, slots, unknown)?;
+            full::read(&self.fields, text, slots, &mut |name: &str| unknown.meet(name))?;
         }
         if let Some(field) = unknown.take_refused() {
             return Err(RejectCause::UnknownField { field });
         }
         for ((field, slot), nulled) in self.fields.iter().zip(slots.iter_mut()).zip(nulled) {
             if let Slot::NumberAsText = slot {
-                *slot = Slot::Text(Cow::Owned(number_text(text, &field.name)));
+                *slot = Slot::Text(Cow::Owned(full::number_text(text, &field.name)));
             }
             if let Slot::Wrong(found) = slot {
                 match field.wrong_type {
@@ -175,247 +182,6 @@ impl Decoder {
             }
         }
         Ok(())
-    }
-
-    /// Reads whatever is an object, by the full parser.
-    fn read_any<'a>(
-        &self,
-        text: &'a str,
-        slots: &mut [Slot<'a>],
-        unknown: &mut Encounters<'_>,
-    ) -> Result<(), RejectCause> {
-        let mut reader = serde_json::Deserializer::from_str(text);
-        let seed = RecordSeed { fields: &self.fields, slots, unknown };
-        let object = seed.deserialize(&mut reader).and_then(|()| reader.end());
-        object.map_err(|error| not_an_object(text, &error))
-    }
-}
-
-fn arrow_type(kind: FieldType) -> DataType {
-    match kind {
-        FieldType::String => DataType::Utf8,
-        FieldType::Bigint => DataType::Int64,
-        FieldType::Double => DataType::Float64,
-        FieldType::Boolean => DataType::Boolean,
-    }
-}
-
-fn not_an_object(text: &str, error: &serde_json::Error) -> RejectCause {
-    if error.is_data() && serde_json::from_str::<IgnoredAny>(text).is_ok() {
-        return RejectCause::NotAnObject;
-    }
-    RejectCause::NotJson { reason: error.to_string() }
-}
-
-/// The digits of field `name` as they stand in the record: `1.50` stays `1.50`.
-fn number_text(text: &str, name: &str) -> String {
-    struct Last<'n>(&'n str);
-    impl<'de> Visitor<'de> for Last<'_> {
-        type Value = Option<&'de RawValue>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-            let mut last = None;
-            while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                let value: &RawValue = map.next_value()?;
-                if key == self.0 {
-                    last = Some(value);
-                }
-            }
-            Ok(last)
-        }
-    }
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let raw = reader.deserialize_map(Last(name)).expect("the record was decoded as an object once already");
-    raw.expect("the field was met in this record").get().to_owned()
-}
-
-/// Reads an object into the slots of the fields that the schema names, the last of several of one name.
-struct RecordSeed<'f, 's, 'a, 'p> {
-    fields: &'f [Field],
-    slots: &'s mut [Slot<'a>],
-    unknown: &'s mut Encounters<'p>,
-}
-
-impl<'de> DeserializeSeed<'de> for RecordSeed<'_, '_, 'de, '_> {
-    type Value = ();
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
-    }
-}
-
-impl<'de> Visitor<'de> for RecordSeed<'_, '_, 'de, '_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a JSON object")
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<(), M::Error> {
-        // Clients send the fields in one order, mostly that of the schema: the next field is tried first.
-        let mut next = 0;
-        while let Some(found) = map.next_key_seed(NameSeed { fields: self.fields, next, unknown: self.unknown })? {
-            match found {
-                Some(number) => {
-                    self.slots[number] = map.next_value_seed(ValueSeed(self.fields[number].kind))?;
-                    next = number + 1;
-                }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Finds the number of the field that a name names.
-struct NameSeed<'f, 'u, 'p> {
-    fields: &'f [Field],
-    next: usize,
-    unknown: &'u mut Encounters<'p>,
-}
-
-impl<'de> DeserializeSeed<'de> for NameSeed<'_, '_, '_> {
-    type Value = Option<usize>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for NameSeed<'_, '_, '_> {
-    type Value = Option<usize>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a field name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-        if self.fields.get(self.next).is_some_and(|f| f.name == name) {
-            return Ok(Some(self.next));
-        }
-        let known = self.fields.iter().position(|f| f.name == name);
-        if known.is_none() {
-            self.unknown.meet(name);
-        }
-        Ok(known)
-    }
-}
-
-/// Reads a value for a field of one type; a value of another type becomes [`Slot::Wrong`], not an error.
-struct ValueSeed(FieldType);
-
-impl<'de> DeserializeSeed<'de> for ValueSeed {
-    type Value = Slot<'de>;
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Slot<'de>, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for ValueSeed {
-    type Value = Slot<'de>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a {}", self.0)
-    }
-
-    fn visit_unit<E>(self) -> Result<Self::Value, E> {
-        Ok(Slot::Null)
-    }
-
-    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
-        Ok(if self.0 == FieldType::String { Slot::Text(Cow::Borrowed(text)) } else { Slot::Wrong(Found::Text) })
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-        Ok(if self.0 == FieldType::String { Slot::Text(Cow::Owned(text.to_owned())) } else { Slot::Wrong(Found::Text) })
-    }
-
-    fn visit_bool<E>(self, truth: bool) -> Result<Self::Value, E> {
-        Ok(match self.0 {
-            FieldType::Boolean => Slot::Truth(truth),
-            FieldType::String => Slot::Text(Cow::Borrowed(if truth { "true" } else { "false" })),
-            FieldType::Bigint | FieldType::Double => Slot::Wrong(Found::Truth),
-        })
-    }
-
-    fn visit_i64<E>(self, number: i64) -> Result<Self::Value, E> {
-        Ok(match self.0 {
-            FieldType::Bigint => Slot::Whole(number),
-            FieldType::Double => Slot::Real(number as f64),
-            FieldType::String => Slot::Text(Cow::Owned(number.to_string())),
-            FieldType::Boolean => Slot::Wrong(Found::NotWhole),
-        })
-    }
-
-    fn visit_u64<E>(self, number: u64) -> Result<Self::Value, E> {
-        Ok(match (self.0, i64::try_from(number)) {
-            (FieldType::Bigint, Ok(number)) => Slot::Whole(number),
-            (FieldType::Double, _) => Slot::Real(number as f64),
-            (FieldType::String, _) => Slot::Text(Cow::Owned(number.to_string())),
-            (FieldType::Bigint, Err(_)) | (FieldType::Boolean, _) => Slot::Wrong(Found::NotWhole),
-        })
-    }
-
-    fn visit_f64<E>(self, number: f64) -> Result<Self::Value, E> {
-        Ok(match self.0 {
-            FieldType::Double => Slot::Real(number),
-            FieldType::String => Slot::NumberAsText,
-            FieldType::Bigint | FieldType::Boolean => Slot::Wrong(Found::NotWhole),
-        })
-    }
-
-    fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Slot::Wrong(Found::Object))
-    }
-
-    fn visit_seq<S: SeqAccess<'de>>(self, mut sequence: S) -> Result<Self::Value, S::Error> {
-        while sequence.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Slot::Wrong(Found::Array))
-    }
-}
-
-/// A growing column of one type.
-enum Column {
-    Text(StringBuilder),
-    Whole(Int64Builder),
-    Real(Float64Builder),
-    Truth(BooleanBuilder),
-}
-
-impl Column {
-    fn new(kind: FieldType, rows: usize) -> Self {
-        match kind {
-            FieldType::String => Column::Text(StringBuilder::with_capacity(rows, rows * 16)),
-            FieldType::Bigint => Column::Whole(Int64Builder::with_capacity(rows)),
-            FieldType::Double => Column::Real(Float64Builder::with_capacity(rows)),
-            FieldType::Boolean => Column::Truth(BooleanBuilder::with_capacity(rows)),
-        }
-    }
-
-    fn push(&mut self, slot: &Slot<'_>, unescaped: &str) {
-        match (self, slot) {
-            (Column::Text(builder), Slot::Text(text)) => builder.append_value(text),
-            (Column::Text(builder), Slot::Unescaped(range)) => builder.append_value(&unescaped[range.clone()]),
-            (Column::Whole(builder), Slot::Whole(number)) => builder.append_value(*number),
-            (Column::Real(builder), Slot::Real(number)) => builder.append_value(*number),
-            (Column::Truth(builder), Slot::Truth(truth)) => builder.append_value(*truth),
-            (Column::Text(builder), _) => builder.append_null(),
-            (Column::Whole(builder), _) => builder.append_null(),
-            (Column::Real(builder), _) => builder.append_null(),
-            (Column::Truth(builder), _) => builder.append_null(),
-        }
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        match self {
-            Column::Text(builder) => ArrayBuilder::finish(builder),
-            Column::Whole(builder) => ArrayBuilder::finish(builder),
-            Column::Real(builder) => ArrayBuilder::finish(builder),
-            Column::Truth(builder) => ArrayBuilder::finish(builder),
-        }
     }
 }
 

@@ -26,7 +26,7 @@ fn in_words(
 ) -> Vec<String> {
     let word = |(slot, field): (&Slot<'_>, &Field)| match slot {
         Slot::Unescaped(range) => format!("{:?}", Slot::Text(Cow::Borrowed(&unescaped[range.clone()]))),
-        Slot::NumberAsText => format!("{:?}", Slot::Text(Cow::Owned(number_text(text, &field.name)))),
+        Slot::NumberAsText => format!("{:?}", Slot::Text(Cow::Owned(full::number_text(text, &field.name)))),
         slot => format!("{slot:?}"),
     };
     let values = slots.iter().zip(&decoder.fields).map(word);
@@ -43,10 +43,10 @@ fn plain(text: &str, decoder: &Decoder) -> Option<Vec<String>> {
     Some(in_words(text, &slots, &unescaped, &unknown, decoder))
 }
 
-fn full(text: &str, decoder: &Decoder) -> Option<Vec<String>> {
+fn by_full_parser(text: &str, decoder: &Decoder) -> Option<Vec<String>> {
     let mut slots: Vec<Slot<'_>> = decoder.fields.iter().map(|_| Slot::Absent).collect();
     let mut unknown = Encounters::new(&decoder.unknown);
-    decoder.read_any(text, &mut slots, &mut unknown).ok()?;
+    full::read(&decoder.fields, text, &mut slots, &mut |name: &str| unknown.meet(name)).ok()?;
     Some(in_words(text, &slots, "", &unknown, decoder))
 }
 
@@ -54,7 +54,7 @@ fn full(text: &str, decoder: &Decoder) -> Option<Vec<String>> {
 fn is_plain(text: &str, decoder: &Decoder) -> bool {
     match plain(text, decoder) {
         Some(found) => {
-            assert_eq!(Some(found), full(text, decoder), "{text}");
+            assert_eq!(Some(found), by_full_parser(text, decoder), "{text}");
             true
         }
         None => false,
@@ -113,6 +113,10 @@ fn what_is_not_plain_is_left_to_the_full_parser() {
         r#"{"other":{"id":2}}"#,
         r#"{"text":"\ud83c\udf84"}"#,
         r#"{"text":"\ud83c"}"#,
+        r#"{"text":"\ud83cx","id":1}"#,
+        r#"{"ratio":1e999}"#,
+        r#"{"other":1e999}"#,
+        r#"{"other":"\ud83c"}"#,
         r#"{"text":"\x"}"#,
         r#"{"text":"\u00+1"}"#,
         "{\"text\":\"a\nb\"}",
@@ -163,4 +167,62 @@ fn a_batch_of_both_kinds_keeps_its_order() {
         decoded.rows.column(1).as_string::<i32>().iter().map(|text| text.map(str::to_owned)).collect()
     };
     assert_eq!(texts, [Some("a\nb".to_owned()), Some("🎄".to_owned()), None]);
+}
+
+/// The reasons for which records are rejected; empty for one that is not.
+fn reasons(decoder: &Decoder, records: &[&str]) -> Vec<String> {
+    let records: Vec<Option<&[u8]>> = records.iter().map(|text| Some(text.as_bytes())).collect();
+    let rejects = decoder.decode(&records).rejects;
+    let reason = |index| rejects.iter().find(|reject| reject.index == index).map(|reject| reject.cause.to_string());
+    (0..records.len()).map(|index| reason(index).unwrap_or_default()).collect()
+}
+
+#[test]
+fn values_that_cannot_be_held_are_wrong_values_of_their_fields() {
+    let records = [
+        r#"{"id":1,"ratio":1e999}"#,
+        r#"{"id":2,"ratio":-1e999,"text":"\n"}"#,
+        r#"{"id":3,"text":"\ud800"}"#,
+        r#"{"id":4,"text":"\udc00\ud800 more","yes":true}"#,
+        r#"{"id":1e999}"#,
+        r#"{"id":6,"yes":1e999}"#,
+        r#"{"id":7,"yes":"\ud800"}"#,
+        r#"{"id":8,"ratio":{"\ud800":1}}"#,
+        r#"{"id":9,"ratio":[{"\ud800":1}]}"#,
+        r#"{"id":10,"text":1e999}"#,
+        r#"{"id":11,"other":1e999,"more":"\ud800","most":{"\ud800":[1e999]}}"#,
+    ];
+    let expected = [
+        "field `ratio` is a number out of range, not a double",
+        "field `ratio` is a number out of range, not a double",
+        "field `text` is a string with half of a surrogate pair, not a string",
+        "field `text` is a string with half of a surrogate pair, not a string",
+        "field `id` is a number that is not a whole one of 64 bits, not a bigint",
+        "field `yes` is a number that is not a whole one of 64 bits, not a boolean",
+        "field `yes` is a string, not a boolean",
+        "field `ratio` is an object, not a double",
+        "field `ratio` is an array, not a double",
+        "",
+        "",
+    ];
+    assert_eq!(reasons(&decoder(), &records), expected);
+
+    let mut lenient = decoder().fields;
+    lenient.iter_mut().for_each(|field| field.wrong_type = WrongType::Null);
+    let lenient = Decoder::new(&lenient, &UnknownFieldPolicies::default());
+    let records: Vec<Option<&[u8]>> = records.iter().map(|text| Some(text.as_bytes())).collect();
+    let decoded = lenient.decode(&records);
+    assert_eq!((decoded.rejects.len(), decoded.nulled), (0, vec![1, 2, 4, 2, 0]));
+    assert_eq!(decoded.unknown.total().met, 3, "each is counted once");
+    use arrow::array::{Array, AsArray};
+    let texts = decoded.rows.column(1).as_string::<i32>();
+    assert!(texts.value(1) == "\n" && texts.is_null(2) && texts.value(9) == "1e999");
+}
+
+#[test]
+fn broken_records_stay_broken() {
+    let records = [r#"{"id":1,"ratio":1e999"#, r#"{"ratio":1e999,"text":"\x"}"#, r#"{"other":1,"id":1e999}x"#, "1e999"];
+    let reasons = reasons(&decoder(), &records);
+    assert!(reasons[..3].iter().all(|reason| reason.starts_with("not JSON: ")), "{reasons:?}");
+    assert_eq!(reasons[3], "not a JSON object");
 }

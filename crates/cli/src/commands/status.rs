@@ -10,8 +10,8 @@ use crate::report;
 use crate::session::Session;
 
 /// The fields of events that no schema declares, the most frequent first.
-const UNKNOWN_FIELDS: &str =
-    "SELECT stream, lane, field, policy, met FROM system.unknown_fields ORDER BY met DESC, stream, lane LIMIT 20";
+const UNKNOWN_FIELDS: &str = "SELECT stream, lane, field, policy, met, not_evolved FROM system.unknown_fields \
+    ORDER BY met DESC, stream, lane LIMIT 20";
 
 /// Show how the node is, where every event stands, and the last runs
 #[derive(Debug, Args)]

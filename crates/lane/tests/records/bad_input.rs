@@ -17,7 +17,9 @@ fn cases() -> Vec<(Vec<u8>, Option<&'static str>)> {
         (text(r#"{"id":2,"note":7}"#), None),
         (text(r#"{"id":9223372036854775808}"#), Some("not a whole one of 64 bits")),
         (text(r#"{"id":1.5}"#), Some("not a whole one of 64 bits")),
-        (text(r#"{"id":1e400}"#), Some("not JSON")),
+        (text(r#"{"id":1e400}"#), Some("field `id` is a number that is not a whole one of 64 bits")),
+        (text(r#"{"id":3,"note":"\ud800"}"#), Some("field `note` is a string with half of a surrogate pair")),
+        (text(r#"{"id":11,"other":1e400,"more":"\ud800"}"#), None),
         (b"{\"id\":3,\"note\":\"\xff\xfe\"}".to_vec(), Some("not JSON")),
         (b"{\"id\":3,\"note\":\"a\0b\"}".to_vec(), Some("not JSON")),
         (vec![0; 100], Some("not JSON")),
@@ -50,19 +52,23 @@ async fn bad_records_are_letters_and_their_neighbours_are_rows() {
         assert!(listed.letter.raw.as_ref() == Some(record), "{why}: the bytes are not the client's");
         assert_eq!(listed.letter.arrived, Some(pinflow_event::Clock::now(&*world.clock)));
     }
-    assert_eq!(world.rows(&stream(), &["id"]).await, ["10", "100", "2", "4", "9"]);
+    assert_eq!(world.rows(&stream(), &["id"]).await, ["10", "100", "11", "2", "4", "9"]);
+    let named = letters.iter().find(|listed| listed.letter.reason.contains("surrogate")).unwrap();
+    assert_eq!(named.letter.place.as_deref(), Some("note"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_policy_makes_wrong_values_null_and_the_history_counts_them() {
     let world = World::new(1).await;
-    let values =
-        [r#"{"id":1,"size":"large"}"#, r#"{"id":2,"size":{"a":1}}"#, r#"{"id":3,"size":1e18}"#, r#"{"id":4,"size":5}"#];
-    world.append(0, values).await;
-    assert_eq!(counts(&world.catch_up(mended()).await), [4, 0, 0, 0, 0]);
-    assert_eq!(world.rows(&mended(), &["id", "size"]).await, ["1|null", "2|null", "3|null", "4|5"]);
+    let wrong = [r#""large""#, r#"{"a":1}"#, "1e18", "1e999", r#""\ud800""#];
+    let record = |(id, value)| format!(r#"{{"id":{id},"size":{value}}}"#);
+    world.append(0, wrong.iter().chain(&["5"]).enumerate().map(record)).await;
+    let status = world.catch_up(mended()).await;
+    assert_eq!((counts(&status), status.nulled), ([6, 0, 0, 0, 0], 5));
+    assert_eq!(status.last_batch.unwrap().nulled, 5);
+    assert_eq!(world.rows(&mended(), &["id", "size"]).await, ["0|null", "1|null", "2|null", "3|null", "4|null", "5|5"]);
     let commit = std::fs::read_to_string(world.commits("stream").pop().unwrap()).unwrap();
-    assert!(commit.contains(r#""pinflow.nulled":3"#), "{commit}");
+    assert!(commit.contains(r#""pinflow.nulled":5"#), "{commit}");
 }
 
 /// A SELECT that fails on single records: the others of their batch go on, and the letter names the file.
@@ -76,4 +82,24 @@ async fn a_select_that_fails_on_a_record_rejects_it_alone() {
     let letters = world.letters().await;
     assert_eq!(letters[0].letter.place.as_deref(), Some("streams/order.sql:3"));
     assert!(letters[0].letter.reason.contains("there is no element 0"), "{}", letters[0].letter.reason);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_says_what_a_changed_definition_is() {
+    let world = World::new(1).await;
+    for (id, stream) in [stream(), stream(), mended(), mended()].into_iter().enumerate() {
+        world.append(0, [format!(r#"{{"id":{id}}}"#)]).await;
+        world.catch_up(stream).await;
+    }
+    let commits = world.past_commits().await;
+    let note = |name: &str| commits.iter().map(|commit| commit.notes.get(name)).collect::<Vec<_>>();
+    let definitions = note("pinflow.definition");
+    assert!(definitions[1] == definitions[2] && definitions[2] != definitions[3] && definitions[3] == definitions[4]);
+    let told = |name: &str| note(name).iter().map(Option::is_some).collect::<Vec<_>>();
+    for part in ["select", "schema", "key", "unknown_field_policies"] {
+        assert_eq!(told(&format!("pinflow.definition.{part}")), [false, true, false, true, false], "{part}");
+    }
+    assert_eq!(commits[3].notes["pinflow.definition.select"], stream().clean.text.as_str());
+    assert_eq!(commits[3].notes["pinflow.definition.schema"][2]["wrong_type"], "null");
+    assert_eq!((commits[3].version, commits[3].operation.as_deref()), (3, Some("WRITE")));
 }

@@ -17,7 +17,7 @@ use pinflow_lane::{
 };
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
-use pinflow_table::{Table, TableRoot, Upkeep};
+use pinflow_table::{PastCommit, Table, TableRoot, Upkeep};
 
 pub fn stream() -> Stream {
     let field = |name: &str, kind| Field { name: name.to_owned(), kind, required: false, wrong_type: WrongType::Dead };
@@ -146,6 +146,10 @@ impl World {
         let mut commits: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|e| e == "json")).collect();
         commits.sort();
         commits
+    }
+
+    pub async fn past_commits(&self) -> Vec<PastCommit> {
+        self.tables().table("stream", "order").unwrap().past_commits().await.unwrap()
     }
 
     /// As if a table had not come to its last commit.

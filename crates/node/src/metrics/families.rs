@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use pinflow_clean::UnknownCount;
 use pinflow_gateway::DialectCounts;
 use pinflow_lane::{LaneStatus, SharedStatus};
 use pinflow_metrics::HistogramSnapshot;
@@ -100,8 +101,10 @@ pub(super) static FAMILIES: &[Family] = &[
         "Records that could not be cleaned and wait for `pinflow dead`"),
     family("pinflow_lane_dropped_letters_total", LANE, Counter(|o| lanes(o, |lane| lane.dropped)),
         "Dead letters that somebody gave up, since the table was made"),
-    family("pinflow_lane_unknown_fields_total", LANE, Counter(|o| lanes(o, |lane| lane.unknown.total())),
-        "Fields of events that the stream's schema lacks, since the node started; `system.unknown_fields` names them"),
+    family("pinflow_lane_unknown_fields_total", &["lane", "stream", "outcome"], Counter(unknown_fields),
+        "Fields of events that the stream's schema lacks, since the node started: `policy`, treated as the stream's policy says, or `not_evolved`, values left out though it is `evolve`; `system.unknown_fields` names them"),
+    family("pinflow_lane_nulled_total", LANE, Counter(|o| lanes(o, |lane| lane.nulled)),
+        "Values of the wrong type that were taken as null (`wrong_type: \"null\"`), since the node started"),
     family("pinflow_lane_distinct_keys", LANE, Gauge(|o| lanes(o, |lane| float(lane.distinct_keys))),
         "Keys that the lane remembers; 0 for a stream without a key"),
     family("pinflow_lane_input_records_total", LANE, Counter(|o| lane_lags(o, |lag| lag.accepted)),
@@ -162,6 +165,15 @@ fn dialects<T>(o: &Observation, value: impl Fn(&DialectCounts) -> T) -> Labelled
 
 fn lanes<T>(o: &Observation, value: impl Fn(&LaneStatus) -> T) -> Labelled<T> {
     o.lanes.iter().map(|((lane, stream), status)| (vec![lane.to_string(), stream.clone()], value(status))).collect()
+}
+
+fn unknown_fields(o: &Observation) -> Labelled<u64> {
+    let of = |((lane, stream), status): (&(Lane, String), &LaneStatus)| {
+        let UnknownCount { met, not_evolved } = status.unknown.total();
+        let outcomes = [("policy", met.saturating_sub(not_evolved)), ("not_evolved", not_evolved)];
+        outcomes.map(|(outcome, count)| (vec![lane.to_string(), stream.clone(), outcome.to_owned()], count))
+    };
+    o.lanes.iter().flat_map(of).collect()
 }
 
 fn histograms(

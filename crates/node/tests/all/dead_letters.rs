@@ -94,8 +94,8 @@ async fn mended_letters_are_cleaned_again_over_the_api_and_hopeless_ones_given_u
     running.post_stream(geo, &events).await;
     running.node.settle().await.unwrap();
     running.run("daily").await;
-    let unknown = "SELECT lane, field, policy, met FROM system.unknown_fields ORDER BY lane";
-    let row = |lane: &str| vec![json!(lane), json!("colour"), json!("hold"), json!(1)];
+    let unknown = "SELECT lane, field, policy, met, not_evolved FROM system.unknown_fields ORDER BY lane";
+    let row = |lane: &str| vec![json!(lane), json!("colour"), json!("hold"), json!(1), json!(0)];
     assert_eq!(running.query(unknown, Lane::Batch).await.rows, [row("batch"), row("stream")]);
     running.node.stop().await.unwrap();
 
@@ -103,6 +103,12 @@ async fn mended_letters_are_cleaned_again_over_the_api_and_hopeless_ones_given_u
     geo.schema.iter_mut().find(|field| field.name == "latitude").unwrap().wrong_type = WrongType::Null;
     let running = start(config(data.path(), pipeline.clone())).await;
     let outcome = post(&running, "api/dead/geo/retry", &json!({"letters": {"reason": "latitude"}})).await;
+    let nulled = "SELECT table_name, rows, nulled, definition IS NOT NULL, notes LIKE '%latitude%' FROM system.history
+        WHERE nulled > 0 ORDER BY table_name";
+    let row = |table: &str| vec![json!(table), json!(1), json!(1), json!(true), json!(true)];
+    assert_eq!(running.query(nulled, Lane::Batch).await.rows, [row("batch.geo"), row("stream.geo")]);
+    let nulled = "SELECT sum(nulled) FROM system.batches WHERE stream = 'geo'";
+    assert_eq!(running.query(nulled, Lane::Batch).await.rows, [[json!(2)]]);
     assert_eq!(outcome, json!({"rows": 2, "duplicates": 0, "filtered": 0, "dropped": 0, "dead": 0}));
     running.assert_balanced().await;
     let shown = running.node.view().dead_letter("geo", Lane::Stream, 0, 2).await.unwrap();
@@ -140,8 +146,8 @@ async fn fields_that_no_schema_declares_become_columns_on_both_lanes() {
         assert_eq!(rows, [vec![json!(1), json!("red")], vec![json!(2), Value::Null]], "{lane:?}");
     }
     running.assert_balanced().await;
-    // A column that one lane has alone so far.
-    running.post_stream(geo, &[json!({"ind": 3, "weight": 5})]).await;
+    // A column that one lane has alone so far, and a name that no column can have.
+    running.post_stream(geo, &[json!({"ind": 3, "weight": 5, "no column": 1})]).await;
     running.node.settle().await.unwrap();
     let compared = running.node.view().reconcile(Some("geo")).await.unwrap().remove(0);
     assert_eq!((compared.equal, compared.only_in_stream, compared.only_in_batch), (false, 1, 0));

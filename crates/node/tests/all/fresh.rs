@@ -5,6 +5,7 @@ use std::time::Duration;
 use pinflow_dashboard::view::{Lane, Scope};
 use pinflow_lane::Trigger;
 use pinflow_node::NodeConfig;
+use pinflow_pipeline::UnknownFieldPolicy;
 use serde_json::json;
 
 use crate::support::{config, pinterest, start};
@@ -27,5 +28,48 @@ async fn an_acknowledged_event_is_seen_at_once_and_once() {
         assert_eq!(count(false).await, posted);
     }
     assert!(count(true).await < 20, "all of it is committed already: the test shows nothing");
+    running.node.stop().await.unwrap();
+}
+
+/// A column that the next commit makes is there before it, also where it alone is asked for or compared.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_field_that_becomes_a_column_is_seen_before_the_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut pipeline = pinterest();
+    let geo = pipeline.streams.iter_mut().find(|stream| stream.name == "geo").unwrap();
+    geo.unknown_fields.others = UnknownFieldPolicy::Evolve;
+    let trigger = Trigger { interval: Duration::from_secs(3_600), ..Trigger::default() };
+    let running = start(NodeConfig { trigger, ..config(folder.path(), pipeline.clone()) }).await;
+    let geo = pipeline.stream("geo").unwrap();
+    let answer = async |sql: &str, committed| {
+        let scope = Scope { lane: Lane::Stream, committed };
+        running.node.view().query(sql, scope, 10).await
+    };
+    running.post_stream(geo, &[json!({"ind": 1, "country": "Peru", "weight": 5})]).await;
+    while answer("SELECT ind FROM geo", true).await.unwrap().rows.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    running
+        .post_stream(geo, &[json!({"ind": 2, "colour": "red"}), json!({"ind": 3, "colour": "blue", "Weight": 1})])
+        .await;
+    assert!(answer("SELECT colour FROM geo", true).await.is_err(), "it is committed already: the test shows nothing");
+    let rows = async |sql| answer(sql, false).await.unwrap().rows;
+    assert_eq!(
+        rows("SELECT colour, ind, weight, country FROM geo ORDER BY ind").await,
+        [
+            vec![json!(null), json!(1), json!("5"), json!("Peru")],
+            vec![json!("red"), json!(2), json!(null), json!(null)],
+            vec![json!("blue"), json!(3), json!(null), json!(null)],
+        ]
+    );
+    assert_eq!(rows("SELECT count(colour), count(*) FROM geo").await, [[json!(2), json!(3)]]);
+    assert_eq!(rows("SELECT ind FROM geo WHERE colour = 'red' AND ind > 1").await, [[json!(2)]]);
+    assert_eq!(
+        rows("SELECT colour FROM geo WHERE ind = 1 OR colour = 'blue' ORDER BY ind").await,
+        [[json!(null)], [json!("blue")]]
+    );
+    assert_eq!(rows("SELECT max(colour) FROM geo").await, [[json!("red")]]);
+    assert_eq!(rows("SELECT count(*) FROM geo").await, [[json!(3)]]);
+    assert_eq!(answer("SELECT * FROM geo ORDER BY ind LIMIT 1", false).await.unwrap().rows.len(), 1);
     running.node.stop().await.unwrap();
 }
