@@ -67,11 +67,10 @@ async fn a_lane_whose_table_cannot_be_written_says_so_and_resumes_without_loss()
     running.post_stream(&user, &[event(1), event(2)]).await;
     running.node.settle().await.unwrap();
 
-    // A file is in the way of the table's log.
-    let (log, away) =
-        (data.path().join("tables/stream").join(&user.stream.table).join("_delta_log"), data.path().join("away"));
-    std::fs::rename(&log, &away).unwrap();
-    std::fs::write(&log, "").unwrap();
+    // A file is in the way of the table.
+    let (table, away) = (data.path().join("tables/stream").join(&user.stream.table), data.path().join("away"));
+    std::fs::rename(&table, &away).unwrap();
+    std::fs::write(&table, "").unwrap();
     running.post_stream(&user, &[event(2), event(3), json!("not an object")]).await;
     let lane = lane_is(&running, false).await;
     let refused = ask(&running).await.unwrap_err();
@@ -82,8 +81,8 @@ async fn a_lane_whose_table_cannot_be_written_says_so_and_resumes_without_loss()
         running.client.get(running.url.join("api/health").unwrap()).send().await.unwrap().json().await.unwrap();
     assert!(health["reasons"].to_string().contains("stands still"), "{health}");
 
-    std::fs::remove_file(&log).unwrap();
-    std::fs::rename(&away, &log).unwrap();
+    std::fs::remove_file(&table).unwrap();
+    std::fs::rename(&away, &table).unwrap();
     lane_is(&running, true).await;
     running.node.settle().await.unwrap();
     let rows = running.query("SELECT count(*), count(DISTINCT ind) FROM user", Lane::Stream).await.rows;
