@@ -1,5 +1,6 @@
 //! What a node says, as rows.
 
+use chrono::DateTime;
 use pinflow_dashboard::view::{LetterOutcome, RunState};
 use pinflow_node::ReplayView;
 use serde_json::{Map, Value, json};
@@ -162,15 +163,14 @@ pub fn runs(runs: &[Run]) -> Rows {
 
 /// Dead letters.
 pub fn dead(letters: &[DeadLetter]) -> Rows {
-    let mut rows =
-        Rows::new(&["lane", "topic", "partition", "offset", "arrived (ms)", "reason", "place", "bytes", "raw"]);
+    let mut rows = Rows::new(&["lane", "topic", "partition", "offset", "arrived", "reason", "place", "bytes", "raw"]);
     rows.rows.extend(letters.iter().map(|letter| {
         vec![
             json!(letter.lane),
             json!(letter.topic),
             json!(letter.partition),
             json!(letter.offset),
-            json!(letter.arrived_ms),
+            json!(letter.arrived_ms.map(time)),
             json!(letter.reason),
             json!(letter.place),
             json!(letter.bytes),
@@ -180,24 +180,34 @@ pub fn dead(letters: &[DeadLetter]) -> Rows {
     rows
 }
 
-/// All about a dead letter, a row each.
-pub fn dead_letter(letter: &DeadLetter) -> Rows {
+/// All about a dead letter, a row each, with `shown` characters of its record at most.
+pub fn dead_letter(letter: &DeadLetter, shown: usize) -> Rows {
+    let cut = |text: &str| match text.char_indices().nth(shown) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    };
     let mut rows = Rows::new(&["what", "value"]);
     let all = [
         ("lane", json!(letter.lane)),
         ("topic", json!(letter.topic)),
         ("partition", json!(letter.partition)),
         ("offset", json!(letter.offset)),
-        ("arrived (ms)", json!(letter.arrived_ms)),
-        ("rejected (ms)", json!(letter.rejected_ms)),
+        ("arrived", json!(letter.arrived_ms.map(time))),
+        ("rejected", json!(time(letter.rejected_ms))),
         ("reason", json!(letter.reason)),
         ("place", json!(letter.place)),
         ("bytes", json!(letter.bytes)),
-        ("raw", json!(letter.raw)),
-        ("raw (base64)", json!(letter.raw_base64)),
+        ("raw", json!(cut(&letter.raw))),
+        ("raw (base64)", json!(letter.raw_base64.as_deref().map(cut))),
     ];
     rows.rows.extend(all.into_iter().map(|(what, value)| vec![json!(what), value]));
     rows
+}
+
+/// A time as answers show it: in UTC.
+fn time(millis: i64) -> Option<String> {
+    let time = DateTime::from_timestamp_millis(millis)?;
+    Some(time.format("%Y-%m-%d %H:%M:%S%.f").to_string())
 }
 
 /// What became of dead letters.
@@ -210,4 +220,33 @@ pub fn letter_outcome(outcome: &LetterOutcome) -> Rows {
 
 fn took(started: Option<i64>, ended: Option<i64>) -> Value {
     json!(started.zip(ended).map(|(started, ended)| ended - started))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_letter_shows_times_that_people_read_and_the_beginning_of_its_record() {
+        let letter = DeadLetter {
+            lane: "stream".to_owned(),
+            topic: "t".to_owned(),
+            partition: 0,
+            offset: 7,
+            arrived_ms: None,
+            rejected_ms: 1_598_586_767_250,
+            reason: "not JSON".to_owned(),
+            place: None,
+            bytes: 6,
+            raw: "aäöü".to_owned(),
+            raw_base64: None,
+        };
+        let value = |rows: &Rows, what: &str| rows.rows.iter().find(|row| row[0] == what).unwrap()[1].clone();
+        let cut = dead_letter(&letter, 2);
+        assert_eq!(value(&cut, "rejected"), "2020-08-28 03:52:47.250");
+        assert_eq!((value(&cut, "arrived"), value(&cut, "raw")), (Value::Null, json!("aä…")));
+        assert_eq!(value(&dead_letter(&letter, 4), "raw"), "aäöü");
+        assert_eq!(dead(&[letter]).columns[4], "arrived");
+    }
 }

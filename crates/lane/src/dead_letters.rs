@@ -110,7 +110,7 @@ pub(crate) async fn for_each_letter(dead: &DeadTable, mut look: impl FnMut(DeadL
     let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
     let mut batches = dead.lock().await.scan_large_rows(&columns).await?;
     while let Some(batch) = batches.try_next().await? {
-        dead_letters_in(&batch)?.into_iter().for_each(&mut look);
+        dead_letters_in(&batch)?.for_each(&mut look);
     }
     Ok(())
 }

@@ -69,8 +69,11 @@ pub enum LaneError {
     },
     /// Records that a replay needs are gone.
     #[error(
-        "the records of {at} from offset {from} to before {to} are neither in the archive nor in the log; replay from a later point \
-         with `--from`"
+        "the records of {at} from offset {from} to before {to} are neither in the archive nor in the log; {}",
+        earliest.map_or_else(
+            || "no version of the table that is kept begins behind them".to_owned(),
+            |earliest| format!("replay from a later point: `--from {earliest}` is the earliest one that works")
+        )
     )]
     Unavailable {
         /// The partition.
@@ -79,6 +82,8 @@ pub enum LaneError {
         from: Offset,
         /// The first one that is not needed.
         to: Offset,
+        /// The earliest point from which all records are there, if there is one.
+        earliest: Option<Offset>,
     },
     /// A replay is elsewhere than the table that it should replace.
     #[error(

@@ -18,6 +18,8 @@ pub(crate) struct Committed {
     pub positions: BTreeMap<Partition, Offset>,
     /// The keys that it holds, where its stream has a key.
     pub keys: Option<KeySet>,
+    /// Why no row can be added, where its columns are others than the cleaning gives.
+    pub other_columns: Option<String>,
 }
 
 impl Committed {
@@ -42,6 +44,11 @@ pub enum FreshRows {
     Rows(RecordBatch),
     /// The lane is elsewhere than the version that was asked for.
     Moved,
+    /// The table has other columns than the cleaning gives, so none of them will be its rows.
+    OtherColumns {
+        /// Which, and what to do.
+        reason: String,
+    },
     /// More records are waiting than may be cleaned for one look.
     TooFar {
         /// How many.
@@ -69,8 +76,14 @@ impl FreshTail {
     /// # Errors
     /// [`LaneError`], as the lane itself has them.
     pub async fn rows(&self, positions: BTreeMap<Partition, Offset>) -> Result<FreshRows, LaneError> {
-        if !self.read().is_at(&positions) {
-            return Ok(FreshRows::Moved);
+        {
+            let committed = self.read();
+            if let Some(reason) = committed.other_columns.clone() {
+                return Ok(FreshRows::OtherColumns { reason });
+            }
+            if !committed.is_at(&positions) {
+                return Ok(FreshRows::Moved);
+            }
         }
         let prepared = self.intake.clone().prepare(positions.clone()).await?;
         if prepared.behind > 0 {

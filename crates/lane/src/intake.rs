@@ -27,6 +27,17 @@ pub(crate) struct Intake {
     pub records: usize,
     /// Bytes of a batch at most.
     pub bytes: usize,
+    /// How the partitions share them.
+    pub sharing: Sharing,
+}
+
+/// How partitions share what a batch takes at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// An equal share each: a partition with a backlog must not hold up the others.
+    Equal,
+    /// Each takes what those before it have left: for whoever needs all that there is, or nothing.
+    InTurn,
 }
 
 /// Records as they were read.
@@ -84,23 +95,36 @@ impl Intake {
 
     async fn fetch(&self, from: &BTreeMap<Partition, Offset>) -> Result<Fetched, LaneError> {
         let began = Instant::now();
-        // An equal share each: a partition with a backlog must not hold up the others.
         let share = ReadLimit { records: (self.records / from.len()).max(1), bytes: self.bytes / from.len() };
+        let mut left = ReadLimit { records: self.records, bytes: self.bytes };
         let mut chunks = Vec::new();
         let mut behind = 0;
-        for (partition, from) in from {
-            let at = TopicPartition::new(self.topic.clone(), *partition);
-            let records = self.log.read(&at, *from, share).await?;
+        for (partition, from) in from.iter().map(|(partition, from)| (*partition, *from)) {
+            let at = TopicPartition::new(self.topic.clone(), partition);
+            // Before the read: what arrives after it is not left out by the limits.
+            let end = self.log.bounds(&at).await?.end;
+            let (limit, is_full) = match self.sharing {
+                Sharing::Equal => (share, false),
+                Sharing::InTurn => (left, left.records == 0 || left.bytes == 0),
+            };
+            if end == from || is_full {
+                behind += end.since(from);
+                continue;
+            }
+            let records = self.log.read(&at, from, limit).await?;
             let Some(last) = records.last() else { continue };
             let next = last.offset.plus(1);
-            behind += self.log.bounds(&at).await?.end.since(next);
+            behind += end.since(next);
             let record = |record: pinflow_event::Record| LoggedRecord {
                 offset: record.offset,
                 arrived: record.timestamp,
                 value: record.value,
             };
             let records = Records::Logged(records.into_iter().map(record).collect());
-            chunks.push(Chunk { partition: *partition, from: *from, next, records });
+            let chunk = Chunk { partition, from, next, records };
+            left.records = left.records.saturating_sub(chunk.len());
+            left.bytes = left.bytes.saturating_sub(chunk.bytes());
+            chunks.push(chunk);
         }
         Ok(Fetched { chunks: Arc::new(chunks), began, behind })
     }

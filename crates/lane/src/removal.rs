@@ -8,12 +8,14 @@
 //! Whoever reads the position compares the marks with the number in the lane's table. A mark up to that number lacks the third
 //! commit, and the letter is deleted; one beyond it lacks the second, and the mark is wiped off.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use pinflow_clean::CleanBatch;
-use pinflow_event::{Partition, Position, Timestamp};
-use pinflow_table::{Commit, DeadLetter, Progress, dead_letter_rows, dead_letters_in};
+use pinflow_clean::{CleanBatch, UnknownFields};
+use pinflow_event::{Offset, Partition, Position, Timestamp};
+use pinflow_table::{
+    Commit, Condition, DeadLetter, Progress, change_dead_letters, dead_letters_marked, dead_letters_within,
+};
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -96,10 +98,22 @@ impl Removal {
 }
 
 /// The order in which letters are taken: that of their arrival, where it is known.
-type Place = (Option<Timestamp>, Partition, pinflow_event::Offset);
+type Place = (Option<Timestamp>, Partition, Offset);
 
 fn place(letter: &DeadLetter) -> Place {
     (letter.arrived, letter.position.partition, letter.position.offset)
+}
+
+/// What is to be taken out, and how far that is: it is done round by round, so that a lane can write batches in between.
+#[derive(Debug)]
+pub(crate) struct Rounds {
+    action: LetterAction,
+    filter: LetterFilter,
+    /// What is rejected while this goes on is left alone, or it might have no end.
+    until: Timestamp,
+    after: Option<Place>,
+    /// What became of the letters so far.
+    pub outcome: LetterOutcome,
 }
 
 /// Letters that are worked on together, in order.
@@ -108,6 +122,9 @@ struct Round {
     /// There are more behind them.
     more: bool,
 }
+
+/// Why letters were rejected again, and where, by their places.
+type Rejected = BTreeMap<Position, (String, Option<String>)>;
 
 impl LaneWriter {
     /// Takes the lane's letters that `filter` means out of the dead letters.
@@ -119,38 +136,36 @@ impl LaneWriter {
         action: &LetterAction,
         filter: &LetterFilter,
     ) -> Result<LetterOutcome, LaneError> {
+        let mut rounds = self.begin_rounds(action.clone(), filter.clone());
+        while self.remove_round(&mut rounds).await? {}
+        Ok(rounds.outcome)
+    }
+
+    pub(crate) fn begin_rounds(&self, action: LetterAction, filter: LetterFilter) -> Rounds {
+        Rounds { action, filter, until: self.parts.clock.now(), after: None, outcome: LetterOutcome::default() }
+    }
+
+    /// Takes the next letters out, as many as are worked on together. Returns whether there are more.
+    pub(crate) async fn remove_round(&mut self, rounds: &mut Rounds) -> Result<bool, LaneError> {
         if self.in_doubt {
             self.recover().await?;
         }
-        let mut outcome = LetterOutcome::default();
-        if filter.lane.is_some_and(|lane| lane != self.parts.lane) {
-            return Ok(outcome);
+        if rounds.filter.lane.is_some_and(|lane| lane != self.parts.lane) {
+            return Ok(false);
         }
-        let (until, mut after) = (self.parts.clock.now(), None);
-        loop {
-            let round = self.next_round(filter, until, after).await?;
-            let Some(last) = round.letters.last() else { return Ok(outcome) };
-            after = Some(place(last));
-            let more = round.more;
-            outcome.add(self.remove(action, round.letters).await?);
-            if !more {
-                return Ok(outcome);
-            }
-        }
+        let Round { letters, more } = self.next_round(rounds).await?;
+        let Some(last) = letters.last() else { return Ok(false) };
+        rounds.after = Some(place(last));
+        rounds.outcome.add(self.remove(&rounds.action, letters).await?);
+        Ok(more)
     }
 
-    /// The next letters behind `after`. What is rejected while this goes on is left alone, or it might have no end.
-    async fn next_round(
-        &self,
-        filter: &LetterFilter,
-        until: Timestamp,
-        after: Option<Place>,
-    ) -> Result<Round, LaneError> {
+    async fn next_round(&self, rounds: &Rounds) -> Result<Round, LaneError> {
         let (mut letters, mut bytes, mut more) = (BTreeMap::new(), 0, false);
         for_each_letter(&self.parts.dead, |letter| {
             let place = place(&letter);
-            let due = letter.rejected <= until && after.is_none_or(|after| place > after);
-            if !due || !self.owns(&letter) || !filter.takes(&letter) {
+            let due = letter.rejected <= rounds.until && rounds.after.is_none_or(|after| place > after);
+            if !due || !self.owns(&letter) || !rounds.filter.takes(&letter) {
                 return;
             }
             bytes += size(&letter);
@@ -172,19 +187,21 @@ impl LaneWriter {
             LetterAction::Drop { .. } => None,
         };
         let rejects = cleaned.iter().flat_map(|cleaned| &cleaned.rejects);
-        let rejected: BTreeMap<Position, (String, Option<String>)> = rejects
+        let rejected: Rejected = rejects
             .map(|reject| (letters[reject.index].position, (reject.cause.to_string(), reject.cause.place())))
             .collect();
         let leaving = (letters.len() - rejected.len()) as u64;
         let number = self.removals().await? + 1;
         let removal = Removal { number, letters: leaving, action: action.clone() };
-        self.in_doubt = true;
-        self.mark(&letters, &rejected, &removal).await?;
         let mut outcome =
             LetterOutcome { dead: rejected.len() as u64, dropped: removal.dropped(), ..Default::default() };
+        self.in_doubt = true;
+        self.mark(&letters, rejected, &removal).await?;
         if leaving > 0 {
             let mut gathering = self.begin(Instant::now())?;
             if let Some(cleaned) = cleaned {
+                // Their unknown fields were counted when they came in.
+                let cleaned = CleanBatch { unknown: UnknownFields::default(), ..cleaned };
                 self.gather_rows(&mut gathering, cleaned).await?;
             }
             (outcome.rows, outcome.duplicates) = (gathering.rows, gathering.duplicates);
@@ -198,21 +215,33 @@ impl LaneWriter {
         Ok(outcome)
     }
 
-    /// The first commit: the letters that leave get the removal's number, the others their new reason.
-    async fn mark(
-        &self,
-        letters: &[DeadLetter],
-        rejected: &BTreeMap<Position, (String, Option<String>)>,
-        removal: &Removal,
-    ) -> Result<(), LaneError> {
+    /// The first commit: the letters that leave get the removal's number, the others their new reason. Those whose reason is the old
+    /// one stay as they are; where there are no others, nothing is written.
+    async fn mark(&self, letters: &[DeadLetter], mut rejected: Rejected, removal: &Removal) -> Result<(), LaneError> {
         let now = self.parts.clock.now();
-        let taken: std::collections::BTreeSet<Position> = letters.iter().map(|letter| letter.position).collect();
-        self.rewrite_own_letters(removal.notes(), |mut letter| {
-            if let Some((reason, place)) = rejected.get(&letter.position) {
+        let mut leaving = BTreeSet::new();
+        let mut changed = Rejected::new();
+        let mut spans: BTreeMap<Partition, (Offset, Offset)> = BTreeMap::new();
+        for letter in letters {
+            let Position { partition, offset } = letter.position;
+            match rejected.remove(&letter.position) {
+                Some((reason, place)) if reason == letter.reason && place == letter.place => continue,
+                Some(new) => drop(changed.insert(letter.position, new)),
+                None => drop(leaving.insert(letter.position)),
+            }
+            let (first, last) = spans.entry(partition).or_insert((offset, offset));
+            (*first, *last) = (offset.min(*first), offset.max(*last));
+        }
+        if spans.is_empty() {
+            return Ok(());
+        }
+        let within = dead_letters_within(self.parts.lane.as_str(), self.topic().as_str(), &spans);
+        self.rewrite_own_letters(within, removal.notes(), |mut letter| {
+            if let Some((reason, place)) = changed.get(&letter.position) {
                 letter.reason.clone_from(reason);
                 letter.place.clone_from(place);
                 letter.rejected = now;
-            } else if taken.contains(&letter.position) {
+            } else if leaving.contains(&letter.position) {
                 letter.removal = Some(removal.number);
             }
             Some(letter)
@@ -222,7 +251,8 @@ impl LaneWriter {
 
     /// The third commit: the letters go that removals up to `removed` took. Marks of later ones are wiped off.
     pub(crate) async fn finish_removals(&self, removed: i64) -> Result<(), LaneError> {
-        self.rewrite_own_letters(Vec::new(), |letter| match letter.removal {
+        let marked = dead_letters_marked(self.parts.lane.as_str(), self.topic().as_str());
+        self.rewrite_own_letters(marked, Vec::new(), |letter| match letter.removal {
             Some(number) if number <= removed => None,
             Some(_) => Some(DeadLetter { removal: None, ..letter }),
             None => Some(letter),
@@ -230,19 +260,17 @@ impl LaneWriter {
         .await
     }
 
+    /// Changes letters of this lane in the files that hold some which `condition` means.
     async fn rewrite_own_letters(
         &self,
+        condition: Condition,
         notes: Vec<(String, Value)>,
         change: impl Fn(DeadLetter) -> Option<DeadLetter>,
     ) -> Result<(), LaneError> {
         let commit = Commit { notes, ..Commit::default() };
         let mut dead = self.parts.dead.lock().await;
         let changed = |letter| if self.owns(&letter) { change(letter) } else { Some(letter) };
-        let rewritten = dead.rewrite(&commit, |batch| {
-            let letters: Vec<DeadLetter> = dead_letters_in(&batch)?.into_iter().filter_map(changed).collect();
-            Ok(dead_letter_rows(&letters))
-        });
-        Ok(rewritten.await?)
+        Ok(dead.rewrite(condition, &commit, |batch| change_dead_letters(&batch, changed)).await?)
     }
 
     /// How many removals the lane's table has seen.

@@ -155,13 +155,27 @@ impl Replay {
             if next < *end {
                 let available = bounds.filter(|bounds| bounds.earliest <= next && bounds.end >= *end);
                 if available.is_none() {
-                    return Err(LaneError::Unavailable { at, from: next, to: *end });
+                    let earliest = self.earliest_point(ends).await?;
+                    return Err(LaneError::Unavailable { at, from: next, to: *end, earliest });
                 }
                 feed::take_all(&mut self.writer, logged(Arc::clone(&self.source.log), at, next, *end)).await?;
             }
             self.protection.from(*partition, *end);
         }
         Ok(())
+    }
+
+    /// The earliest point of the live table from which the log has all records to before `ends`.
+    async fn earliest_point(&self, ends: &BTreeMap<Partition, Offset>) -> Result<Option<Offset>, LaneError> {
+        let mut first = BTreeMap::new();
+        for (partition, end) in ends {
+            let at = TopicPartition::new(self.writer.topic().clone(), *partition);
+            let held = self.source.log.bounds(&at).await.ok().filter(|bounds| bounds.end >= *end);
+            first.insert(*partition, held.map_or(*end, |bounds| bounds.earliest));
+        }
+        let versions = TableVersions::read(&self.writer.parts, &self.source).await?;
+        let version = versions.first_behind(&first);
+        Ok(version.and_then(|version| version.positions.values().max().copied()))
     }
 
     /// Cleans everything that is archived.
@@ -251,7 +265,7 @@ fn logged(
         let mut records = log.read(&at, from, READ_LIMIT).await?;
         records.retain(|record| record.offset < end);
         let Some(last) = records.last() else {
-            return Err(LaneError::Unavailable { at, from, to: end });
+            return Err(LaneError::Unavailable { at, from, to: end, earliest: None });
         };
         let next = last.offset.plus(1);
         let record = |record: pinflow_event::Record| LoggedRecord {

@@ -6,7 +6,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::dead_letters::LetterFilter;
 use crate::error::LaneError;
-use crate::removal::{LetterAction, LetterOutcome};
+use crate::removal::{LetterAction, LetterOutcome, Rounds};
 use crate::writer::LaneWriter;
 
 /// Requests that may wait.
@@ -24,7 +24,7 @@ pub struct LetterDesk {
 struct Request {
     action: LetterAction,
     filter: LetterFilter,
-    reply: oneshot::Sender<Result<LetterOutcome, LaneError>>,
+    reply: Reply,
 }
 
 impl LetterDesk {
@@ -45,14 +45,18 @@ impl LetterDesk {
 #[derive(Debug)]
 pub(crate) struct Requests {
     waiting: mpsc::Receiver<Request>,
+    /// What is being done.
+    open: Option<(Rounds, Reply)>,
     desk: LetterDesk,
 }
+
+type Reply = oneshot::Sender<Result<LetterOutcome, LaneError>>;
 
 impl Requests {
     pub fn new(stream: &str) -> Self {
         let (requests, waiting) = mpsc::channel(WAITING);
         let desk = LetterDesk { stream: stream.to_owned(), requests, called: Arc::default() };
-        Self { waiting, desk }
+        Self { waiting, open: None, desk }
     }
 
     pub fn desk(&self) -> LetterDesk {
@@ -66,14 +70,18 @@ impl Requests {
 
     /// Whether something was asked for that is not done yet.
     pub fn are_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        self.open.is_some() || !self.waiting.is_empty()
     }
 
-    /// Does what was asked for by now.
+    /// Does one round of what was asked for first, so that batches can be written between two of them.
     pub async fn answer(&mut self, writer: &mut LaneWriter) {
-        while let Ok(Request { action, filter, reply }) = self.waiting.try_recv() {
+        let begin = |Request { action, filter, reply }| (writer.begin_rounds(action, filter), reply);
+        let next = self.open.take().or_else(|| self.waiting.try_recv().ok().map(begin));
+        let Some((mut rounds, reply)) = next else { return };
+        match writer.remove_round(&mut rounds).await {
+            Ok(true) => self.open = Some((rounds, reply)),
             // Where nobody waits for the answer any more it is done all the same.
-            let _ = reply.send(writer.remove_letters(&action, &filter).await);
+            last => drop(reply.send(last.map(|_| rounds.outcome))),
         }
     }
 }

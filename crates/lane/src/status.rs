@@ -131,13 +131,13 @@ impl SharedStatus {
     }
 
     /// Counts a batch that was committed: what it adds to the lane's numbers, how far the lane is now, how long its records
-    /// waited. Its own number, freshness and what was behind it are found out here. `further` is what else it changes at the same moment.
+    /// waited. Its own number, freshness and what was behind it are found out here.
     pub(crate) fn committed(
         &self,
         batch: BatchStatus,
         ranges: &BTreeMap<Partition, (Offset, Offset)>,
         arrivals: &Arrivals,
-        further: impl FnOnce(&mut LaneStatus),
+        unknown: &UnknownFields,
     ) {
         for (wait, records) in arrivals.waits(batch.committed) {
             self.0.waits.record_durations(wait, records);
@@ -159,7 +159,7 @@ impl SharedStatus {
             batch.behind = status.behind;
             status.in_hand = None;
             status.last_batch = Some(batch);
-            further(status);
+            status.unknown.absorb(unknown);
         });
         let mut batches = self.lock_batches();
         if batches.len() == REMEMBERED {
@@ -199,7 +199,7 @@ mod tests {
             freshness: None,
         };
         for _ in 0..REMEMBERED + 5 {
-            status.committed(batch, &BTreeMap::new(), &Arrivals::default(), |_| ());
+            status.committed(batch, &BTreeMap::new(), &Arrivals::default(), &UnknownFields::default());
         }
         let batches = status.batches();
         assert_eq!((batches.len(), batches[0].number, status.get().records), (1_000, 6, 3_015));

@@ -16,9 +16,10 @@ use crate::error::LaneError;
 use crate::fresh::FreshTail;
 use crate::gathering::Gathering;
 use crate::handover::{HandOver, HandOvers};
-use crate::intake::{Backlog, Intake, Prepared};
+use crate::intake::{Backlog, Intake, Prepared, Sharing};
 use crate::replay::Replay;
 use crate::requests::{LetterDesk, Requests};
+use crate::status::SharedStatus;
 use crate::writer::LaneWriter;
 
 /// When a micro-batch begins, and how much it takes: it begins once there is something and the interval is over, or as soon as
@@ -87,6 +88,7 @@ impl StreamLane {
             cleaning: writer.cleaning(),
             records: trigger.records.min(PIECE_RECORDS),
             bytes: trigger.bytes.min(PIECE_BYTES),
+            sharing: Sharing::Equal,
         };
         let (counter, hand_overs) = HandOvers::new(writer.stream());
         let requests = Requests::new(writer.stream());
@@ -108,9 +110,15 @@ impl StreamLane {
         Ok(lane)
     }
 
+    /// What the lane tells about itself.
+    pub fn status(&self) -> SharedStatus {
+        self.writer.status()
+    }
+
     /// The events that this lane has not committed yet. One look cleans `records` and `bytes` of them at most.
     pub fn fresh_tail(&self, records: usize, bytes: usize) -> FreshTail {
-        FreshTail::new(Intake { records, bytes, ..self.intake.clone() }, self.writer.shared_committed())
+        let intake = Intake { records, bytes, sharing: Sharing::InTurn, ..self.intake.clone() };
+        FreshTail::new(intake, self.writer.shared_committed())
     }
 
     /// Where a replay of this lane is handed over, once the lane runs.
@@ -127,6 +135,7 @@ impl StreamLane {
     /// A failure is retried with growing pauses and shows in the lane's status.
     pub async fn run(mut self, drain: CancellationToken, stop: CancellationToken) {
         let mut pause = FIRST_PAUSE;
+        self.show_progress();
         loop {
             if let Some(hand_over) = self.hand_over.take().or_else(|| self.hand_overs.try_recv().ok()) {
                 let HandOver { replay, done } = hand_over;
@@ -140,9 +149,14 @@ impl StreamLane {
             match step {
                 Ok(Step::Committed) => {
                     pause = FIRST_PAUSE;
-                    self.writer.status().update(|status| status.trouble = None);
+                    self.show_progress();
                 }
-                Ok(Step::Drained) | Err(LaneError::Log(LogError::Closed)) => return,
+                Ok(Step::Drained) => {
+                    // Nothing is left that could not be written.
+                    self.writer.status().update(|status| status.trouble = None);
+                    return;
+                }
+                Err(LaneError::Log(LogError::Closed)) => return,
                 Err(error) => {
                     tracing::warn!(lane = %self.writer.name(), %error, pause_ms = pause.as_millis(), "the lane stands still; it tries again");
                     self.writer.status().update(|status| status.trouble = Some(error.to_string()));
@@ -217,9 +231,16 @@ impl StreamLane {
                 return Ok(Some((piece, backlog)));
             }
         }
-        self.wait_until_due(drain).await?;
         if self.is_asked() {
-            return Ok(None);
+            // It is in the midst of what it was asked for: records do not wait for the end of that, but are not waited for either.
+            if self.due() > Instant::now() && !drain.is_cancelled() {
+                return Ok(None);
+            }
+        } else {
+            self.wait_until_due(drain).await?;
+            if self.is_asked() {
+                return Ok(None);
+            }
         }
         let mut backlog = self.intake.clone().backlog(self.positions().await?);
         let first = backlog.next().await.transpose()?;
@@ -267,13 +288,18 @@ impl StreamLane {
         }
     }
 
+    /// When the next micro-batch may begin.
+    fn due(&self) -> Instant {
+        self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval)
+    }
+
     /// Waits for a first record, and for others that may be on their way: one commit for all of them is cheaper than one for each.
     async fn wait_until_due(&mut self, drain: &CancellationToken) -> Result<(), LaneError> {
         if drain.is_cancelled() {
             return Ok(());
         }
         self.wait(drain).await?;
-        let due = self.last_began.map_or_else(Instant::now, |began| began + self.trigger.interval);
+        let due = self.due();
         if due > Instant::now() && !self.is_asked() {
             tokio::select! {
                 () = drain.cancelled() => {}
@@ -282,6 +308,12 @@ impl StreamLane {
             }
         }
         Ok(())
+    }
+
+    /// Nothing keeps the lane from going on, unless its table has other columns: then the next record could not be written.
+    fn show_progress(&self) {
+        let trouble = self.writer.columns_trouble();
+        self.writer.status().update(|status| status.trouble = trouble);
     }
 
     /// Where each partition is to be read on.
@@ -299,7 +331,8 @@ impl StreamLane {
         let positions = self.positions().await?;
         if self.is_at_the_end(&positions).await? {
             // Also after a commit that was reported as failed and is in the table.
-            self.writer.status().update(|status| (status.trouble, status.in_hand) = (None, None));
+            self.show_progress();
+            self.writer.status().update(|status| status.in_hand = None);
         }
         let arrived = wait_for_records(&self.intake, positions, 1);
         tokio::select! {

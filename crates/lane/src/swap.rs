@@ -79,6 +79,7 @@ impl LaneWriter {
         {
             let mut committed = self.write_committed();
             committed.keys = theirs.keys;
+            committed.other_columns = theirs.other_columns;
             committed.positions.extend(theirs.positions);
         }
         self.status.update(|status| {

@@ -72,14 +72,26 @@ impl TableVersions {
         Ok(Self(roll_forward(first, commits, &partitions, &applications, &counter_of(topic, REMOVALS))))
     }
 
+    /// The oldest version that may be gone on from and holds every record before these offsets.
+    pub(crate) fn first_behind(&self, offsets: &BTreeMap<Partition, Offset>) -> Option<&TableVersion> {
+        let holds = |version: &&TableVersion| {
+            offsets.iter().all(|(partition, offset)| version.positions.get(partition).is_some_and(|at| at >= offset))
+        };
+        self.0[self.barrier()..].iter().find(holds)
+    }
+
+    /// The number of the first version that may be gone on from.
+    fn barrier(&self) -> usize {
+        self.0.iter().rposition(|version| !version.goes_on).unwrap_or(0)
+    }
+
     /// The newest version that holds nothing behind `point` and may be gone on from.
     pub fn before(&self, point: Point) -> Option<&TableVersion> {
-        let barrier = self.0.iter().rposition(|version| !version.goes_on).unwrap_or(0);
         let holds_no_more = |version: &&TableVersion| match point {
             Point::Offset(offset) => version.positions.values().all(|at| *at <= offset),
             Point::Time(time) => version.time.is_some_and(|made| made <= time),
         };
-        self.0[barrier..].iter().rev().find(holds_no_more)
+        self.0[self.barrier()..].iter().rev().find(holds_no_more)
     }
 
     /// The oldest version that holds everything up to `point`; the newest one where none does.

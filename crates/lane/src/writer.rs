@@ -22,7 +22,8 @@ use crate::error::LaneError;
 use crate::fresh::{Committed, SharedCommitted};
 use crate::gathering::Gathering;
 use crate::keys;
-use crate::replay::live_place;
+use crate::removal::Removal;
+use crate::replay::{Replay, live_place};
 
 use crate::status::{BatchStatus, SharedStatus};
 
@@ -61,7 +62,8 @@ pub struct LaneWriter {
 
 impl LaneWriter {
     /// Opens the lane's table and remembers the keys that it holds. A table that has other columns than the cleaning gives now is
-    /// opened too: nothing can be written until a replay has built it anew.
+    /// opened too: nothing can be written until a replay has built it anew. What a replay has left that a crash broke off is finished
+    /// where its rows were swapped in, else removed: none of the lane may be under way.
     ///
     /// # Errors
     /// [`LaneError::Table`], [`LaneError::Key`].
@@ -69,6 +71,9 @@ impl LaneWriter {
         let mut writer = Self::open_at(parts.clone(), &live_place(&parts)?).await?;
         if writer.finish_swap().await? {
             writer.recover().await?;
+        } else if let Err(error) = Replay::clear(&writer.parts).await {
+            // The next replay clears it, too.
+            tracing::warn!(lane = %writer.name(), %error, "what is left of a replay that broke off stays for now");
         }
         Ok(writer)
     }
@@ -103,7 +108,8 @@ impl LaneWriter {
         for partition in self.status.get().position.into_keys() {
             position.insert(partition, self.committed(partition).await?);
         }
-        *self.write_committed() = Committed { positions: position.clone(), keys };
+        let other_columns = self.columns_trouble();
+        *self.write_committed() = Committed { positions: position.clone(), keys, other_columns };
         let dead = self.rewind_dead().await?;
         let duplicates = self.counter("duplicates").await?;
         let filtered = self.counter("filtered").await?;
@@ -141,6 +147,11 @@ impl LaneWriter {
     /// What the lane tells about itself.
     pub fn status(&self) -> SharedStatus {
         self.status.clone()
+    }
+
+    /// Why nothing can be written until a replay has built the table anew, where its columns are others than the cleaning gives.
+    pub(crate) fn columns_trouble(&self) -> Option<String> {
+        self.table.check_columns().err().map(|error| error.to_string())
     }
 
     /// The committed position of a partition.
@@ -241,6 +252,20 @@ impl LaneWriter {
 
         self.accept(&ranges, new_keys);
         self.in_doubt = false;
+        let distinct_keys = self.key_count();
+        if let Some(removal) = removal {
+            // No batch: its records were counted when they became letters.
+            self.status.update(|status| {
+                status.rows += rows;
+                status.duplicates += duplicates;
+                status.filtered += filtered;
+                status.dead = status.dead.saturating_sub(removal.letters);
+                status.dropped += removal.dropped();
+                status.distinct_keys = distinct_keys;
+            });
+            keep_healthy(&mut self.table).await;
+            return Ok(());
+        }
         let batch = BatchStatus {
             number: 0,
             records,
@@ -249,20 +274,13 @@ impl LaneWriter {
             filtered,
             dead: letters.len() as u64,
             nulled,
-            distinct_keys: self.key_count(),
+            distinct_keys,
             duration: began.elapsed(),
             committed: self.parts.clock.now(),
             behind: 0,
             freshness: None,
         };
-        self.status.committed(batch, &ranges, &arrivals, |status| {
-            status.unknown.absorb(&unknown);
-            if let Some(removal) = removal {
-                status.dead = status.dead.saturating_sub(removal.letters);
-                status.dropped += removal.dropped();
-            }
-        });
-
+        self.status.committed(batch, &ranges, &arrivals, &unknown);
         keep_healthy(&mut self.table).await;
         Ok(())
     }

@@ -65,6 +65,8 @@ pub struct NodeConfig {
     pub query: QueryLimits,
     /// What answers other tools.
     pub serving: ServingSettings,
+    /// How long a replay that is ready is kept for a yes while nobody looks at it. The log keeps records for it meanwhile.
+    pub replay_patience: Duration,
     /// Whether jobs start by their schedules.
     pub schedule: bool,
     /// Tasks of a run that go on side by side.
@@ -180,6 +182,7 @@ impl NodeConfig {
             tables: Upkeep::default(),
             query: QueryLimits::default(),
             serving: ServingSettings::default(),
+            replay_patience: Duration::from_secs(600),
             schedule: true,
             parallel_tasks: 2,
             crash: None,

@@ -75,6 +75,11 @@ pub(crate) async fn remove(
     Ok(OutcomeView { rows, duplicates, filtered, dropped, dead })
 }
 
+/// The bytes of a letter as the API gives it: where they are no text they are in base64, too. `None` where that is none.
+pub fn letter_bytes(raw: &str, raw_base64: Option<&str>) -> Option<Vec<u8>> {
+    raw_base64.map_or_else(|| Some(raw.as_bytes().to_vec()), |text| STANDARD.decode(text).ok())
+}
+
 fn filter(letters: &LetterSelection) -> LetterFilter {
     LetterFilter {
         lane: letters.lane.map(lane_of),

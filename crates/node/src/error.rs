@@ -86,6 +86,9 @@ pub enum NodeError {
         /// The text.
         text: String,
     },
+    /// The points of a replay leave no record between them.
+    #[error("{0}; give points with records between them, or none for all records")]
+    NothingToReplay(String),
     /// The lane was not replayed since the node started.
     #[error("there is no replay of the {lane} lane of stream `{stream}`; start one with `pinflow replay`")]
     NoReplay {

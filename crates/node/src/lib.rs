@@ -39,6 +39,7 @@ pub use clock::SystemClock;
 pub use config::{AccessSettings, FreshLimits, ListenAddress, LogSettings, NodeConfig, ServingSettings, TlsSettings};
 pub use crash::{CrashPoint, CrashPointError, STEPS as CRASH_STEPS};
 pub use data_folder::{NodeAddress, running_node};
+pub use dead::letter_bytes;
 pub use error::NodeError;
 pub use metrics::reference as metrics_reference;
 pub use node::Node;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use pinflow_event::{Offset, Partition};
-use pinflow_lane::{Replay, ReplaySource, SharedStatus, TableVersions};
+use pinflow_event::{Offset, Partition, Timestamp};
+use pinflow_lane::{Point, Replay, ReplaySource, SharedStatus, TableVersion, TableVersions};
 use pinflow_pipeline::Lane;
 use pinflow_query::QueryError;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -31,6 +32,8 @@ pub(crate) struct Running {
     status: Mutex<Option<SharedStatus>>,
     /// Taken out by whoever works on it.
     replay: tokio::sync::Mutex<Option<Replay>>,
+    /// When somebody last asked how it stands.
+    looked_at: Mutex<Instant>,
     stop: CancellationToken,
 }
 
@@ -57,6 +60,7 @@ impl Replays {
             view: Mutex::new(ReplayView::new(stream, request.lane)),
             status: Mutex::default(),
             replay: tokio::sync::Mutex::default(),
+            looked_at: Mutex::new(Instant::now()),
             stop: self.closing.child_token(),
         });
         let earlier = replays.insert(key, Arc::clone(&running));
@@ -70,6 +74,7 @@ impl Replays {
             let stop = running.stop.clone();
             let built = stop.run_until_cancelled(build(&stages, &stream, request, &running)).await;
             running.end(built, ReplayState::Ready);
+            stop.run_until_cancelled(give_up_when_idle(&stages, &stream, request.lane, &running)).await;
         });
         Ok(view)
     }
@@ -79,7 +84,9 @@ impl Replays {
     /// # Errors
     /// [`NodeError::NoReplay`] where there was none since the node started.
     pub fn view(&self, stream: &str, lane: Lane) -> Result<ReplayView, NodeError> {
-        Ok(self.running(stream, lane)?.view())
+        let running = self.running(stream, lane)?;
+        *lock(&running.looked_at) = Instant::now();
+        Ok(running.view())
     }
 
     /// Begins to put what was built in the place of the live table, and returns at once.
@@ -158,6 +165,37 @@ impl Running {
     }
 }
 
+/// Gives a replay up that waits for a yes while nobody looks at it any more, as where the client was killed: until then the log keeps
+/// records for it.
+async fn give_up_when_idle(stages: &Stages, stream: &str, lane: Lane, running: &Running) {
+    let patience = stages.config.replay_patience;
+    *lock(&running.looked_at) = Instant::now();
+    let is_ready = || lock(&running.view).state == ReplayState::Ready;
+    while is_ready() {
+        let looked_at = *lock(&running.looked_at);
+        if looked_at.elapsed() < patience {
+            tokio::time::sleep_until(looked_at + patience).await;
+            continue;
+        }
+        // Held until its place is free: whoever builds there next waits for this.
+        let mut replay = running.replay.lock().await;
+        {
+            let mut view = lock(&running.view);
+            if view.state != ReplayState::Ready {
+                return;
+            }
+            view.state = ReplayState::Failed;
+            view.error = Some(format!("it was given up: nobody looked at it for {} s", patience.as_secs()));
+        }
+        tracing::warn!(%lane, stream, "a replay that waited for a yes was given up: nobody looked at it any more");
+        if replay.take().is_some()
+            && let Err(error) = Replay::clear(&stages.lane_parts[&(lane, stream.to_owned())]).await
+        {
+            tracing::warn!(%lane, stream, %error, "what the replay built stays for now");
+        }
+    }
+}
+
 /// Lets go of a replay, of which something else takes the place.
 pub(crate) fn forget(replays: &RunningReplays, lane: Lane, stream: &str) {
     lock(replays).remove(&(lane, stream.to_owned()));
@@ -168,6 +206,7 @@ async fn build(stages: &Stages, stream: &str, request: ReplayRequest, running: &
     let source = ReplaySource { archive: stages.archive_reader.clone(), log: Arc::clone(&stages.log) };
     let versions = TableVersions::read(parts, &source).await?;
     let target = request.to.map_or(versions.newest(), |point| versions.through(point)).clone();
+    check_points(&versions, &target, request, stages.clock.now())?;
     // Runs of the batch lane wait: one that builds the table anew does so in the same place.
     let _lane = match request.lane {
         Lane::Batch => Some(stages.batch_lanes[stream].lock().await),
@@ -215,6 +254,41 @@ async fn swap(stages: &Stages, stream: &str, lane: Lane, running: &Running) -> R
     match lane {
         Lane::Batch => stages.batch_lanes[stream].lock().await.swap(replay).await?,
         Lane::Stream => stages.hand_overs[stream].swap(replay).await?,
+    }
+    Ok(())
+}
+
+/// Refuses points that mean no record, where they cannot have been meant so. `--from` at the newest version may be: a replay from there
+/// brings new columns and leaves all rows as they are.
+fn check_points(
+    versions: &TableVersions,
+    target: &TableVersion,
+    request: ReplayRequest,
+    now: Timestamp,
+) -> Result<(), NodeError> {
+    let newest = versions.newest();
+    let end = newest.positions.values().max().copied().unwrap_or_default();
+    match request.from {
+        Some(Point::Time(time)) if time > now => {
+            return Err(NodeError::NothingToReplay("`from` is in the future".to_owned()));
+        }
+        Some(Point::Offset(offset)) if offset > end => {
+            let reason = format!("`from` is offset {offset}, but the table goes to before offset {end} only");
+            return Err(NodeError::NothingToReplay(reason));
+        }
+        _ => {}
+    }
+    let Some(to) = request.to else { return Ok(()) };
+    let base = request.from.and_then(|from| versions.before(from));
+    let start = |partition| base.and_then(|base| base.positions.get(partition)).copied().unwrap_or_default();
+    // From a table without any record there is nothing to leave out.
+    if end > Offset::ZERO && !target.positions.iter().any(|(partition, at)| *at > start(partition)) {
+        let what = match to {
+            Point::Offset(offset) => format!("offset {offset}"),
+            Point::Time(_) => "that time".to_owned(),
+        };
+        let beginning = if base.is_some() { " and behind `from`" } else { "" };
+        return Err(NodeError::NothingToReplay(format!("no record lies before {what} of `to`{beginning}")));
     }
     Ok(())
 }

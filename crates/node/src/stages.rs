@@ -106,12 +106,13 @@ impl Stages {
             batch_lanes.insert(stream.name.clone(), Arc::new(Mutex::new(lane)));
 
             let writer = LaneWriter::open(parts(Lane::Stream)).await?;
-            statuses.insert((Lane::Stream, stream.name.clone()), writer.status());
+            let status = writer.status();
+            statuses.insert((Lane::Stream, stream.name.clone()), status.clone());
             let lane = StreamLane::new(Arc::clone(&log), writer, config.trigger).await?;
             hand_overs.insert(stream.name.clone(), lane.hand_overs());
             letter_desks.insert(stream.name.clone(), lane.letter_desk());
             dead_tables.insert(stream.name.clone(), dead);
-            tails.insert(stream.name.clone(), lane.fresh_tail(config.fresh.records, config.fresh.bytes));
+            tails.insert(stream.name.clone(), (lane.fresh_tail(config.fresh.records, config.fresh.bytes), status));
             stream_lanes.push(lane);
         }
 

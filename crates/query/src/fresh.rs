@@ -49,7 +49,10 @@ pub enum Tail {
     /// The rows that the events since then make, as the table would hold them.
     Rows(Vec<RecordBatch>),
     /// The table's writer is elsewhere than the version that was asked for: look at the table again.
-    Moved,
+    Moved {
+        /// Why the writer stands still, where it does.
+        trouble: Option<String>,
+    },
     /// So much is missing that it cannot be cleaned for one question.
     TooFar {
         /// Records that are not committed, at least.
@@ -77,6 +80,8 @@ pub trait FreshRows: Send + Sync + fmt::Debug {
 /// after the table has it.
 const TRIES: u32 = 200;
 const PAUSE: Duration = Duration::from_millis(5);
+/// How often a writer is asked that stands still: it may have got over that just now.
+const TRIES_IN_TROUBLE: u32 = 20;
 
 /// A stream's table with its tail.
 ///
@@ -88,7 +93,7 @@ pub(crate) async fn provider(
     fresh: &dyn FreshRows,
 ) -> std::result::Result<Arc<dyn TableProvider>, QueryError> {
     let failed = |reason: String| QueryError::NotFresh { stream: stream.to_owned(), reason };
-    for _ in 0..TRIES {
+    for tried in 0..TRIES {
         let applications = fresh.applications(stream).await.map_err(failed)?;
         let (committed, progress) = table.provider_at(&applications).await?;
         match fresh.tail(stream, &progress).await.map_err(failed)? {
@@ -99,7 +104,10 @@ pub(crate) async fn provider(
                 let tail = MemTable::try_new(schema, vec![rows]).map_err(|e| failed(e.to_string()))?;
                 return Ok(Arc::new(Fresh { committed, tail }));
             }
-            Tail::Moved => tokio::time::sleep(PAUSE).await,
+            Tail::Moved { trouble: Some(why) } if tried >= TRIES_IN_TROUBLE => {
+                return Err(failed(format!("its lane stands still: {why}")));
+            }
+            Tail::Moved { .. } => tokio::time::sleep(PAUSE).await,
             Tail::TooFar { records } => {
                 return Err(failed(format!(
                     "{records} records or more are not committed yet, too many for one question"

@@ -1,11 +1,13 @@
 //! Dead letters as rows of `dead.<stream>`: what arrived, where it stands, and why it could not be cleaned.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BinaryArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray, new_null_array,
 };
-use arrow::compute::cast;
+use arrow::compute::{cast, filter};
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::error::ArrowError;
 use deltalake::datafusion::logical_expr::Expr;
@@ -35,6 +37,9 @@ pub struct DeadLetter {
     pub removal: Option<i64>,
 }
 
+/// The number of the column that holds the records.
+const RAW: usize = 6;
+
 /// The columns of `dead.<stream>`.
 pub fn dead_letter_schema() -> SchemaRef {
     let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
@@ -52,14 +57,59 @@ pub fn dead_letter_schema() -> SchemaRef {
     ]))
 }
 
+/// What holds for some rows of a table.
+pub type Condition = Expr;
+
 /// What holds for the dead letters of a lane in a partition from an offset on.
-pub fn dead_letters_from(lane: &str, topic: &str, from: Position) -> Expr {
-    let Position { partition, offset } = from;
-    col("lane")
-        .eq(lit(lane))
-        .and(col("topic").eq(lit(topic)))
-        .and(col("partition").eq(lit(partition.0.cast_signed())))
-        .and(col("offset").gt_eq(lit(offset.0.cast_signed())))
+pub fn dead_letters_from(lane: &str, topic: &str, from: Position) -> Condition {
+    of_lane(lane, topic).and(of_partition(from.partition)).and(from_offset(from.offset))
+}
+
+/// What holds for the dead letters of a lane from the first to the last offset given of each partition.
+pub fn dead_letters_within(lane: &str, topic: &str, spans: &BTreeMap<Partition, (Offset, Offset)>) -> Condition {
+    let within = spans.iter().map(|(partition, (first, last))| {
+        of_partition(*partition).and(from_offset(*first)).and(col("offset").lt_eq(lit(last.0.cast_signed())))
+    });
+    of_lane(lane, topic).and(within.reduce(Expr::or).unwrap_or_else(|| lit(false)))
+}
+
+/// What holds for the dead letters of a lane that a removal takes.
+pub fn dead_letters_marked(lane: &str, topic: &str) -> Condition {
+    of_lane(lane, topic).and(col("removal").is_not_null())
+}
+
+fn of_lane(lane: &str, topic: &str) -> Expr {
+    col("lane").eq(lit(lane)).and(col("topic").eq(lit(topic)))
+}
+
+fn of_partition(partition: Partition) -> Expr {
+    col("partition").eq(lit(partition.0.cast_signed()))
+}
+
+fn from_offset(offset: Offset) -> Expr {
+    col("offset").gt_eq(lit(offset.0.cast_signed()))
+}
+
+/// Changes the dead letters that rows of [`dead_letter_schema`] are, and leaves those out of which `change` makes none. It sees them
+/// without their records: these stay as they are, and may be large.
+///
+/// # Errors
+/// Where the columns are others.
+pub fn change_dead_letters(
+    rows: &RecordBatch,
+    change: impl FnMut(DeadLetter) -> Option<DeadLetter>,
+) -> Result<RecordBatch, ArrowError> {
+    let mut columns = rows.columns().to_vec();
+    let raw = rows.schema().index_of("raw")?;
+    let raw = std::mem::replace(&mut columns[raw], new_null_array(&DataType::Binary, rows.num_rows()));
+    let light = RecordBatch::try_new(rows.schema(), columns)?;
+    let changed: Vec<Option<DeadLetter>> = dead_letters_in(&light)?.map(change).collect();
+    let kept: BooleanArray = changed.iter().map(|letter| Some(letter.is_some())).collect();
+    let raw = if kept.true_count() == kept.len() { raw } else { filter(&raw, &kept)? };
+    let changed = dead_letter_rows(&changed.into_iter().flatten().collect::<Vec<_>>());
+    let mut columns = changed.columns().to_vec();
+    columns[RAW] = raw;
+    RecordBatch::try_new(dead_letter_schema(), columns)
 }
 
 /// Dead letters as rows of [`dead_letter_schema`].
@@ -89,11 +139,11 @@ pub fn dead_letter_rows(letters: &[DeadLetter]) -> RecordBatch {
         .expect("the columns are built in the order and types of the schema")
 }
 
-/// The dead letters that rows of [`dead_letter_schema`] are, in whatever layout they were read.
+/// The dead letters that rows of [`dead_letter_schema`] are, in whatever layout they were read. Each is copied when its turn comes.
 ///
 /// # Errors
 /// Where the columns are others.
-pub fn dead_letters_in(rows: &RecordBatch) -> Result<Vec<DeadLetter>, ArrowError> {
+pub fn dead_letters_in(rows: &RecordBatch) -> Result<impl Iterator<Item = DeadLetter> + use<>, ArrowError> {
     let schema = dead_letter_schema();
     let columns = schema.fields().iter().map(|field| {
         let column = rows.column_by_name(field.name());
@@ -101,14 +151,15 @@ pub fn dead_letters_in(rows: &RecordBatch) -> Result<Vec<DeadLetter>, ArrowError
         cast(column, field.data_type())
     });
     let columns = columns.collect::<Result<Vec<ArrayRef>, _>>()?;
-    let texts = |number: usize| columns[number].as_string::<i32>();
-    let times = |number: usize| columns[number].as_primitive::<TimestampMicrosecondType>();
-    let (lanes, topics, reasons, places) = (texts(0), texts(1), texts(4), texts(5));
-    let (partitions, offsets) = (columns[2].as_primitive::<Int32Type>(), columns[3].as_primitive::<Int64Type>());
-    let (raw, arrived, rejected) = (columns[6].as_binary::<i32>(), times(7), times(8));
-    let removals = columns[9].as_primitive::<Int64Type>();
+    let text = |number: usize| columns[number].as_string::<i32>().clone();
+    let times = |number: usize| columns[number].as_primitive::<TimestampMicrosecondType>().clone();
+    let (lanes, topics, reasons, places) = (text(0), text(1), text(4), text(5));
+    let partitions = columns[2].as_primitive::<Int32Type>().clone();
+    let offsets = columns[3].as_primitive::<Int64Type>().clone();
+    let (raw, arrived, rejected) = (columns[6].as_binary::<i32>().clone(), times(7), times(8));
+    let removals = columns[9].as_primitive::<Int64Type>().clone();
     let time = |micros: i64| Timestamp::from_millis(micros.div_euclid(1_000));
-    let letter = |row: usize| DeadLetter {
+    let letter = move |row: usize| DeadLetter {
         lane: lanes.value(row).to_owned(),
         topic: topics.value(row).to_owned(),
         position: Position {
@@ -122,5 +173,5 @@ pub fn dead_letters_in(rows: &RecordBatch) -> Result<Vec<DeadLetter>, ArrowError
         rejected: time(rejected.value(row)),
         removal: removals.is_valid(row).then(|| removals.value(row)),
     };
-    Ok((0..rows.num_rows()).map(letter).collect())
+    Ok((0..rows.num_rows()).map(letter))
 }

@@ -22,7 +22,10 @@ mod upkeep;
 
 pub use columns::missing_columns;
 pub use commit::{Commit, Progress};
-pub use dead::{DeadLetter, dead_letter_rows, dead_letter_schema, dead_letters_from, dead_letters_in};
+pub use dead::{
+    Condition, DeadLetter, change_dead_letters, dead_letter_rows, dead_letter_schema, dead_letters_from,
+    dead_letters_in, dead_letters_marked, dead_letters_within,
+};
 pub use error::TableError;
 pub use files::{TableFiles, WrittenFiles};
 pub use history::PastCommit;

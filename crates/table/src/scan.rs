@@ -13,7 +13,7 @@ use crate::error::TableError;
 use crate::table::{Table, delta};
 
 /// Rows that are read at once where each may be large.
-const LARGE_ROWS: usize = 32;
+const LARGE_ROWS: usize = 8;
 
 impl Table {
     /// As [`Table::scan`], in small batches: for rows that may have megabytes each.
@@ -24,7 +24,7 @@ impl Table {
         &self,
         columns: &[&str],
     ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
-        let session = SessionContext::new_with_config(SessionConfig::new().with_batch_size(LARGE_ROWS));
+        let session = large_rows();
         let name = self.name.clone();
         let (_, rows) = self
             .table
@@ -56,7 +56,17 @@ impl Table {
         if paths.is_empty() {
             return Ok(futures::stream::empty().boxed());
         }
-        let session = SessionContext::new();
+        self.scan_files(SessionContext::new(), columns, paths).await
+    }
+
+    /// The rows of some files, in no order.
+    pub(crate) async fn scan_files(
+        &self,
+        session: SessionContext,
+        columns: &[&str],
+        paths: Vec<String>,
+    ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
+        let failed = |e: DeltaTableError| delta("read", &self.name, e);
         self.table.update_datafusion_session(&session.state()).map_err(failed)?;
         let rows = async {
             let provider = self.table.table_provider().with_file_paths(paths).build().await?;
@@ -65,4 +75,9 @@ impl Table {
         let (rows, name) = (rows.await.map_err(|error| failed(error.into()))?, self.name.clone());
         Ok(rows.map_err(move |error| delta("read", &name, DeltaTableError::from(error))).boxed())
     }
+}
+
+/// Reads few rows at a time, of one file after the other: each may have megabytes.
+pub(crate) fn large_rows() -> SessionContext {
+    SessionContext::new_with_config(SessionConfig::new().with_batch_size(LARGE_ROWS).with_target_partitions(1))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use deltalake::datafusion::prelude::{col, lit};
 use futures::TryStreamExt;
 use pinflow_event::Timestamp;
 use pinflow_table::{Commit, Progress, Table, TableError, TableLocation, TableRoot, Upkeep};
@@ -138,23 +139,26 @@ fn a_name_cannot_leave_the_root() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rewrite_replaces_all_rows_in_one_commit() {
+async fn a_rewrite_changes_rows_in_one_commit_and_leaves_other_files_alone() {
     let folder = tempfile::tempdir().unwrap();
     let mut table = open(folder.path()).await;
-    table.commit(&commit(0, 3)).await.unwrap();
-    table.commit(&commit(3, 6)).await.unwrap();
+    for ids in [0..3, 3..6, 6..8] {
+        table.commit(&commit(ids.start, ids.end)).await.unwrap();
+    }
     let before = table.version();
     let odd = |batch: RecordBatch| {
         let ids = batch.column(0).as_any().downcast_ref::<Int64Array>().unwrap();
         let odd = ids.iter().map(|id| id.map(|id| id % 2 == 1)).collect();
         arrow::compute::filter_record_batch(&batch, &odd)
     };
-    table.rewrite(&Commit::default(), odd).await.unwrap();
-    assert_eq!((table.version(), ids(&table).await), (before + 1, vec![1, 3, 5]));
-    table.commit(&commit(6, 8)).await.unwrap();
+    table.rewrite(col("id").gt(lit(99)), &Commit::default(), odd).await.unwrap();
+    assert_eq!(table.version(), before, "there is no such row");
+    table.rewrite(col("id").gt_eq(lit(4)), &Commit::default(), odd).await.unwrap();
+    assert_eq!((table.version(), ids(&table).await), (before + 1, vec![0, 1, 2, 3, 5, 7]));
+    table.commit(&commit(8, 10)).await.unwrap();
     drop(table);
     let mut table = open(folder.path()).await;
-    assert_eq!((ids(&table).await, table.progress("lane/topic/0").await.unwrap()), (vec![1, 3, 5, 6, 7], 8));
+    assert_eq!((ids(&table).await, table.progress("lane/topic/0").await.unwrap()), (vec![0, 1, 2, 3, 5, 7, 8, 9], 10));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,10 +1,11 @@
 //! `pinflow dead`: what could not be cleaned, and what is done with it.
 
-use chrono::DateTime;
+use anyhow::Context;
+use chrono::{DateTime, FixedOffset, NaiveDateTime};
 use clap::{Args, Subcommand};
 use pinflow_dashboard::view::{Lane as LaneView, LetterSelection};
 use pinflow_event::{Clock, Timestamp};
-use pinflow_node::SystemClock;
+use pinflow_node::{SystemClock, letter_bytes};
 
 use super::lane::LaneChoice;
 use crate::config::{ConfigError, duration};
@@ -13,6 +14,9 @@ use crate::output::{Format, visible};
 use crate::reach::Reach;
 use crate::report;
 use crate::session::Session;
+
+/// Characters of a record that people are shown.
+const SHOWN: usize = 2_000;
 
 /// List what could not be cleaned, and why; clean it again, or give it up
 #[derive(Debug, Args)]
@@ -25,7 +29,9 @@ pub struct Dead {
 enum Action {
     /// List a stream's newest dead letters
     List(List),
-    /// Show one dead letter, whole
+    /// Show one dead letter
+    ///
+    /// A table shows the first 2,000 characters of its record, `--format json` and `--raw` all of it.
     Show(Show),
     /// Clean dead letters again, after the SQL or the schema was mended
     ///
@@ -86,6 +92,9 @@ struct Show {
     /// Its offset
     #[arg(long, value_name = "N")]
     offset: u64,
+    /// Writes the record itself, byte by byte, and nothing else
+    #[arg(long, conflicts_with = "format")]
+    raw: bool,
     /// How it is written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -148,7 +157,19 @@ impl Show {
         let reach = Reach::open(session).await?;
         let letter = reach.dead_letter(&self.stream, self.lane.into(), self.partition, self.offset).await;
         reach.close().await?;
-        session.terminal.print(report::dead_letter(&letter?).text(self.format, session.terminal.width()))?;
+        let letter = letter?;
+        if self.raw {
+            let bytes = letter_bytes(&letter.raw, letter.raw_base64.as_deref());
+            session.terminal.write(&bytes.context("the node gave a record whose base64 is none")?)?;
+            return Ok(Status::Success);
+        }
+        let shown = if self.format == Format::Table { SHOWN } else { usize::MAX };
+        session.terminal.print(report::dead_letter(&letter, shown).text(self.format, session.terminal.width()))?;
+        if self.format == Format::Table && letter.raw.chars().nth(SHOWN).is_some() {
+            session
+                .terminal
+                .note(format!("these are the first {SHOWN} characters; `--raw` writes all {} bytes", letter.bytes));
+        }
         Ok(Status::Success)
     }
 }
@@ -200,7 +221,10 @@ fn since(text: &str) -> Result<Timestamp, String> {
     if let Ok(age) = duration::read(text) {
         return Ok(SystemClock.now().minus(age));
     }
+    // As it is listed: in UTC.
+    let listed = |_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f").map(|time| time.and_utc().into());
     DateTime::parse_from_rfc3339(text)
-        .map(|time| Timestamp::from_millis(time.timestamp_millis()))
+        .or_else(listed)
+        .map(|time: DateTime<FixedOffset>| Timestamp::from_millis(time.timestamp_millis()))
         .map_err(|_| "write a time span back, as in `2h`, or a time, as in `2026-08-28T03:52:47Z`".to_owned())
 }

@@ -1,6 +1,7 @@
 //! `pinflow replay`: a stream's table built anew, compared, and swapped in.
 
 use std::io::{BufRead, IsTerminal};
+use std::time::Duration;
 
 use anyhow::bail;
 use clap::Args;
@@ -13,6 +14,9 @@ use crate::output::{Format, counted};
 use crate::reach::{self, Folder, Reach};
 use crate::report;
 use crate::session::Session;
+
+/// How often a replay that waits for a yes is looked at.
+const STAY_EVERY: Duration = Duration::from_secs(30);
 
 /// Build a stream's table anew beside the live one, show the difference, and swap it in
 ///
@@ -77,7 +81,12 @@ impl Replay {
         if self.format == Format::Table && !samples.rows.is_empty() {
             terminal.print(samples.text(self.format, terminal.width()))?;
         }
-        if !self.yes && !confirmed(session).await? {
+        let confirmed = self.yes
+            || tokio::select! {
+                confirmed = confirmed(session) => confirmed?,
+                gone = self.stay(reach, lane) => return Err(gone),
+            };
+        if !confirmed {
             reach.discard_replay(&self.stream, lane).await?;
             terminal.note("nothing was changed");
             return Ok(Status::Success);
@@ -87,6 +96,17 @@ impl Replay {
         check(&swapped, ReplayState::Swapped)?;
         terminal.note(format!("swapped: {lane}.{} is what was built, and its lane goes on from there", self.stream));
         Ok(Status::Success)
+    }
+
+    /// Looks at the replay now and then, so that it is kept until there is an answer. Returns where it is not.
+    async fn stay(&self, reach: &Reach, lane: Lane) -> anyhow::Error {
+        loop {
+            tokio::time::sleep(STAY_EVERY).await;
+            let kept = reach.wait_for_replay(&self.stream, lane, |_| {}).await;
+            if let Err(gone) = kept.and_then(|view| check(&view, ReplayState::Ready)) {
+                return gone;
+            }
+        }
     }
 }
 
@@ -104,6 +124,9 @@ fn range(view: &ReplayView) -> String {
     };
     let records = counted(view.records, "record");
     let to = offsets(&view.to_offsets);
+    if view.from_version.is_some() && view.records_in_all == 0 {
+        return format!("no record lies behind offset {to}, where it begins: every row stays as it is");
+    }
     match view.from_version {
         None => format!("{records} cleaned, from the first one to before offset {to}"),
         Some(version) => {

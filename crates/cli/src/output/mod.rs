@@ -62,6 +62,16 @@ impl Terminal {
         stdout.flush()
     }
 
+    /// Writes bytes to stdout as they are.
+    ///
+    /// # Errors
+    /// As [`Terminal::print`].
+    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        stdout.flush()
+    }
+
     /// Tells people something on stderr, unless they want quiet.
     pub fn note(&self, text: impl AsRef<str>) {
         if !self.quiet {

@@ -65,6 +65,7 @@ fn commands_find_the_running_node_and_it_drains_on_sigterm() {
     assert!(place.succeed(&["dead", "list", "geo", "--format", "json"]).starts_with('['));
     assert!(place.fail(2, &["dead", "list", "../geo"]).contains("../geo"));
     assert!(place.fail(2, &["dead", "show", "geo", "--offset", "7"]).contains("no dead letter at offset 7"));
+    assert!(place.fail(2, &["dead", "show", "geo", "--offset", "7", "--raw", "--format", "csv"]).contains("--raw"));
     assert!(place.fail(2, &["dead", "drop", "geo", "--note", "none"]).contains("--all"));
     let outcome = place.succeed(&["dead", "retry", "geo", "--since", "2h", "--offsets", "..9", "--format", "csv"]);
     assert!(outcome.ends_with("\n0,0,0,0,0\n"), "{outcome}");

@@ -162,3 +162,44 @@ async fn letters_that_do_not_fit_into_memory_are_taken_in_rounds() {
     assert_eq!(world.rows(&mended(), &["id", "note"]).await, ["1|first"]);
     assert!(world.letters().await.is_empty());
 }
+
+/// Each round reads all letters, so many that stay take a while: records do not wait for the end, and nothing is written.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_writes_batches_between_rounds_and_letters_that_stay_are_not_written_anew() {
+    let world = World::new(1).await;
+    for _ in 0..8 {
+        world.append(0, ["x".repeat(9 << 20)]).await;
+    }
+    world.catch_up(stream()).await;
+    let commits = world.commits("dead").len();
+    world.append(0, [r#"{"id":1}"#]).await;
+    let lane = world.lane(stream()).await;
+    let (desk, status, drain) = (lane.letter_desk(), lane.status(), CancellationToken::new());
+    let asked = tokio::spawn(async move { desk.remove_letters(LetterAction::Retry, LetterFilter::default()).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let running = tokio::spawn(lane.run(drain.clone(), CancellationToken::new()));
+    let outcome = asked.await.unwrap().unwrap();
+    assert_eq!((outcome, status.get().rows), (LetterOutcome { dead: 8, ..LetterOutcome::default() }, 1));
+    drain.cancel();
+    running.await.unwrap();
+    assert_eq!(world.commits("dead").len(), commits);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_that_leave_are_no_batch() {
+    let world = World::new(1).await;
+    let events = [r#"{"id":1,"size":"large","colour":"red"}"#, r#"{"id":1,"size":"large"}"#, "not json"];
+    world.append(0, events).await;
+    world.catch_up(stream()).await;
+    let mut writer = world.writer(mended()).await;
+    let retried = writer.remove_letters(&LetterAction::Retry, &LetterFilter::default()).await.unwrap();
+    assert_eq!((retried.rows, retried.duplicates), (1, 1));
+    let commit = std::fs::read_to_string(world.commits("stream").pop().unwrap()).unwrap();
+    assert!(commit.contains("pinflow.retried") && !commit.contains("pinflow.unknown_fields"), "{commit}");
+    let action = LetterAction::Drop { reason: "hopeless".to_owned() };
+    writer.remove_letters(&action, &LetterFilter::default()).await.unwrap();
+    let status = writer.status();
+    assert_eq!(counts(&status.get()), [1, 1, 0, 0, 1]);
+    assert_eq!((status.get().batches, status.batches().len(), status.durations().count()), (0, 0, 0));
+    assert_eq!((status.get().unknown.total(), status.get().distinct_keys), (0, 1));
+}

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod drift;
+mod fresh;
 mod letters;
 mod window;
 mod world;

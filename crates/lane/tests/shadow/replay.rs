@@ -161,6 +161,27 @@ async fn records_that_are_nowhere_any_more_are_told() {
     let mut replay = Replay::begin(&parts, world.source(), None).await.unwrap();
     let error = replay.read_to(&to(3)).await.unwrap_err();
     assert!(matches!(error, LaneError::Unavailable { from: Offset(0), to: Offset(3), .. }), "{error}");
+    assert!(error.to_string().contains("`--from 3`"), "{error}");
+    drop(replay);
+    let mut replay = Replay::begin(&parts, world.source(), Some(Point::Offset(Offset(3)))).await.unwrap();
+    replay.read_to(&to(3)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_replay_has_built_is_removed_by_the_next_start() {
+    let world = World::new().await;
+    world.append(&events(0..3)).await;
+    let (mut lane, parts) = world.stream_lane(PLAIN).await;
+    lane.catch_up().await.unwrap();
+    drop(lane);
+    let mut replay = Replay::begin(&parts, world.source(), None).await.unwrap();
+    replay.read_to(&to(2)).await.unwrap();
+    let shadow = replay.table().clone();
+    drop(replay);
+    assert!(shadow.exists().await.unwrap());
+    let opened = LaneWriter::open(parts).await.unwrap();
+    assert!(!shadow.exists().await.unwrap());
+    assert_eq!((opened.status().get().rows, world.rows("stream").await), (3, plain(0..3)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pinflow_dashboard::view::Lane;
+use pinflow_dashboard::view::{Lane, Scope};
 use serde_json::{Value, json};
 
 use crate::support::{Running, config, pinterest, start};
@@ -25,6 +25,39 @@ async fn lane_is(running: &Running, wanted: bool) -> Value {
     tokio::time::timeout(Duration::from_secs(120), there).await.expect("the lane's readiness does not change")
 }
 
+/// Counts the users of the stream lane, fresh.
+async fn ask(running: &Running) -> Result<Value, String> {
+    let sql = "SELECT count(*) FROM user";
+    let answer = running.node.view().query(sql, Lane::Stream.into(), 10).await;
+    answer.map(|answer| answer.rows[0][0].clone()).map_err(|error| error.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lane_whose_table_has_other_columns_says_so_before_the_next_record_comes() {
+    let data = tempfile::tempdir().unwrap();
+    let mut pipeline = pinterest();
+    let user = pipeline.stream("user").unwrap().clone();
+    let running = start(config(data.path(), pipeline.clone())).await;
+    let event = json!({"ind": 1, "first_name": "A", "last_name": "B", "age": 30, "date_joined": "2016-01-01 00:00:00"});
+    running.post_stream(&user, &[event]).await;
+    running.node.settle().await.unwrap();
+    assert_eq!(ask(&running).await, Ok(json!(1)));
+    running.node.stop().await.unwrap();
+
+    let changed = pipeline.streams.iter_mut().find(|stream| stream.name == "user").unwrap();
+    changed.clean.text = changed.clean.text.replacen("SELECT", "SELECT 'new' AS planet,", 1);
+    let running = start(config(data.path(), pipeline)).await;
+    let lane = lane_is(&running, false).await;
+    assert!(lane["reason"].as_str().unwrap().contains("`planet` is new"), "{lane}");
+    let refused = ask(&running).await.unwrap_err();
+    assert!(refused.contains("`planet` is new") && refused.contains("pinflow replay"), "{refused}");
+    let scope = Scope { lane: Lane::Stream, committed: true };
+    let committed = running.node.view().query("SELECT count(*) FROM user", scope, 10).await.unwrap();
+    assert_eq!(committed.rows, [[json!(1)]]);
+    // Nothing is left undone.
+    running.node.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lane_whose_table_cannot_be_written_says_so_and_resumes_without_loss() {
     let data = tempfile::tempdir().unwrap();
@@ -34,21 +67,22 @@ async fn a_lane_whose_table_cannot_be_written_says_so_and_resumes_without_loss()
     running.post_stream(&user, &[event(1), event(2)]).await;
     running.node.settle().await.unwrap();
 
-    // A file is in the way of the table's log.
-    let (log, away) =
-        (data.path().join("tables/stream").join(&user.stream.table).join("_delta_log"), data.path().join("away"));
-    std::fs::rename(&log, &away).unwrap();
-    std::fs::write(&log, "").unwrap();
+    // A file is in the way of the table.
+    let (table, away) = (data.path().join("tables/stream").join(&user.stream.table), data.path().join("away"));
+    std::fs::rename(&table, &away).unwrap();
+    std::fs::write(&table, "").unwrap();
     running.post_stream(&user, &[event(2), event(3), json!("not an object")]).await;
     let lane = lane_is(&running, false).await;
+    let refused = ask(&running).await.unwrap_err();
+    assert!(refused.contains("stands still") && refused.contains("--committed"), "{refused}");
     let reason = lane["reason"].as_str().unwrap();
     assert!(reason.starts_with("the stream lane of `user` stands still and tries again: "), "{reason}");
     let health: Value =
         running.client.get(running.url.join("api/health").unwrap()).send().await.unwrap().json().await.unwrap();
     assert!(health["reasons"].to_string().contains("stands still"), "{health}");
 
-    std::fs::remove_file(&log).unwrap();
-    std::fs::rename(&away, &log).unwrap();
+    std::fs::remove_file(&table).unwrap();
+    std::fs::rename(&away, &table).unwrap();
     lane_is(&running, true).await;
     running.node.settle().await.unwrap();
     let rows = running.query("SELECT count(*), count(DISTINCT ind) FROM user", Lane::Stream).await.rows;

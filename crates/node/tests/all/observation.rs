@@ -32,6 +32,9 @@ fn the_page_lists_the_metrics() {
     let page = std::fs::read_to_string(repository().join("docs/observability.md")).unwrap();
     let table = pinflow_node::metrics_reference();
     assert!(page.contains(&table), "the table in docs/observability.md has to be:\n{table}");
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        assert_eq!(page.matches(row).count(), 1, "docs/observability.md has this row more than once:\n{row}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pinflow_dashboard::view::Lane;
+use pinflow_node::NodeConfig;
 use pinflow_pipeline::Pipeline;
 use pinflow_schedule::{RunScope, RunState, Trigger};
 use serde_json::{Value, json};
@@ -140,4 +141,47 @@ async fn an_archived_stream_topic_is_replayed_when_its_log_is_gone() {
     assert_eq!((&built["state"], &built["difference"]["same"]), (&json!("ready"), &json!(2_000)), "{built}");
     ask(&running, "DELETE", "api/replays/geo", None, 204).await;
     running.node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn points_without_records_between_them_are_refused_and_a_replay_that_nobody_wants_is_given_up() {
+    let data = tempfile::tempdir().unwrap();
+    let replay_patience = Duration::from_millis(300);
+    let running = start(NodeConfig { replay_patience, ..config(data.path(), pinterest()) }).await;
+    let geo = running.node.pipeline().stream("geo").unwrap().clone();
+    running.post_stream(&geo, &events()).await;
+    running.node.settle().await.unwrap();
+    for (points, says) in [
+        (json!({ "from": "2999-01-01" }), "in the future"),
+        (json!({ "from": "11" }), "before offset 10 only"),
+        (json!({ "to": "2000-01-01" }), "no record lies before that time"),
+        (json!({ "to": "0" }), "no record lies before offset 0"),
+        (json!({ "from": "10", "to": "5" }), "and behind `from`"),
+    ] {
+        ask(&running, "POST", "api/replays/geo", Some(points.clone()), 202).await;
+        let failed = ended(&running, "api/replays/geo").await;
+        assert_eq!(failed["state"], "failed", "{points}: {failed}");
+        assert!(failed["error"].as_str().unwrap().contains(says), "{points}: {failed}");
+    }
+    ask(&running, "POST", "api/replays/geo", Some(json!({})), 202).await;
+    assert_eq!(ended(&running, "api/replays/geo").await["state"], "ready");
+    let shadow = data.path().join("tables/shadow-stream");
+    let files = || walk(&shadow);
+    assert!(files() > 0, "{}", shadow.display());
+    let gone = async {
+        while files() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), gone).await.unwrap();
+    let given_up = ended(&running, "api/replays/geo").await;
+    assert!(given_up["error"].as_str().unwrap().contains("nobody looked at it"), "{given_up}");
+    ask(&running, "POST", "api/replays/geo/swap", None, 409).await;
+    running.node.stop().await.unwrap();
+}
+
+/// Files below a folder.
+fn walk(folder: &std::path::Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries.flatten().map(|entry| if entry.path().is_dir() { walk(&entry.path()) } else { 1 }).sum()
 }
