@@ -6,7 +6,7 @@ use std::sync::Arc;
 use object_store::local::LocalFileSystem;
 use pinflow_archive::ArchiveReader;
 use pinflow_event::{Offset, Partition};
-use pinflow_lane::{BatchLane, LaneWriter};
+use pinflow_lane::{BatchLane, LaneWriter, MissingRecords};
 use pinflow_pipeline::Lane;
 
 use crate::world::{PLAIN, World, lines, plain};
@@ -33,7 +33,7 @@ async fn an_object_that_is_cut_off_keeps_its_whole_records() {
     assert_eq!((position, ids, dead), (2, vec![0], vec![1]), "the line that breaks off is a dead letter");
     // Once it is restored, a rebuild brings everything.
     world.put(0, "json", whole).await;
-    world.batch_lane(PLAIN).await.rebuild(Arc::clone(&world.log)).await.unwrap();
+    world.batch_lane(PLAIN).await.rebuild(Arc::clone(&world.log), MissingRecords::Refuse).await.unwrap();
     assert_eq!((world.rows("batch").await, world.dead(Lane::Batch).await), (plain(0..6), vec![]));
 }
 
