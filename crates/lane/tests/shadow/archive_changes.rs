@@ -3,8 +3,8 @@
 use std::path::Path as FilePath;
 use std::sync::Arc;
 
+use object_store::ObjectStoreExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
 use pinflow_archive::ArchiveReader;
 use pinflow_event::{Offset, Partition};
 use pinflow_lane::{
