@@ -9,10 +9,10 @@ use bytes::Bytes;
 use pinflow_event::{Offset, TopicPartition};
 use tokio::sync::mpsc;
 
-use crate::batches::{ArchivedBatch, Span};
+use crate::batches::{ArchivedBatch, EmptyObjects, Span};
 use crate::fetch::{Content, Fetch};
 use crate::listing::ObjectListing;
-use crate::records::{find, find_last};
+use crate::records::{Found, find, find_last, mark_length};
 use crate::{ArchiveError, ArchiveObject, ArchivedRecords, ObjectKind, Offsets, ReadSettings};
 
 /// How much is read from an object at a time.
@@ -31,7 +31,33 @@ pub(crate) struct Assembly {
     /// Records behind the last batch that was sent. `data` goes on with the beginning of the next one.
     batch: ArchivedBatch,
     data: Vec<u8>,
+    empty: EmptyObjects,
     sender: mpsc::Sender<Result<ArchivedBatch, ArchiveError>>,
+}
+
+/// How far the reading of an object is.
+struct Place {
+    kind: ObjectKind,
+    /// Where the record begins that comes next.
+    begin: usize,
+    /// How much was searched for its end.
+    searched: usize,
+    /// Its offset.
+    offset: Offset,
+    /// Blank lines before it. They are records if another one follows: at the end of an object nobody meant them.
+    blank: u64,
+    /// Bytes of the object before `begin`.
+    unpacked: u64,
+}
+
+impl Place {
+    fn new(object: &ArchiveObject, begin: usize) -> Self {
+        Self { kind: object.kind, begin, searched: begin, offset: object.start, blank: 0, unpacked: 0 }
+    }
+
+    fn skip(&mut self, bytes: usize) {
+        (self.begin, self.searched, self.unpacked) = (self.begin + bytes, self.searched + bytes, bytes as u64);
+    }
 }
 
 /// Nobody wants more.
@@ -42,19 +68,22 @@ impl Assembly {
         at: TopicPartition,
         from: Offset,
         settings: ReadSettings,
+        empty: EmptyObjects,
         sender: mpsc::Sender<Result<ArchivedBatch, ArchiveError>>,
     ) -> Self {
         let batch = ArchivedBatch::new(at.partition, from);
-        Self { at, settings, next: from, covered: None, batch, data: Vec::new(), sender }
+        Self { at, settings, next: from, covered: None, batch, data: Vec::new(), empty, sender }
     }
 
     /// Reads all objects of the listing.
     pub fn run(mut self, listing: ObjectListing, mut fetch: Fetch) -> Result<(), Unwanted> {
-        for fault in listing.faults {
-            self.tell(fault)?;
-        }
+        let mut faults = listing.faults.into_iter().peekable();
         let same_group = |a: &ArchiveObject, b: &ArchiveObject| a.is_listed() && a.offsets.group() == b.offsets.group();
         for unit in listing.objects.chunk_by(same_group) {
+            // What comes before a fault does not wait for it to be mended.
+            while let Some((_, fault)) = faults.next_if(|(offset, _)| *offset <= unit[0].group_start()) {
+                self.tell(fault)?;
+            }
             match unit {
                 [object] if !object.is_listed() => {
                     self.begin(object)?;
@@ -66,6 +95,7 @@ impl Assembly {
                 group => self.read_group(group, &mut fetch)?,
             }
         }
+        faults.try_for_each(|(_, fault)| self.tell(fault))?;
         self.send()
     }
 
@@ -111,8 +141,7 @@ impl Assembly {
         if *is_explained {
             self.send()?;
         } else {
-            let (at, from, path) = (self.at.clone(), self.next, object.path.clone());
-            self.tell(ArchiveError::Missing { at, from, to: offset, path })?;
+            self.tell(self.missing(offset, object))?;
         }
         *is_explained = true;
         self.next = offset;
@@ -122,8 +151,7 @@ impl Assembly {
     fn begin(&mut self, object: &ArchiveObject) -> Result<(), Unwanted> {
         let ArchiveObject { path, start, .. } = object;
         if *start > self.next {
-            let (at, from) = (self.at.clone(), self.next);
-            self.tell(ArchiveError::Missing { at, from, to: *start, path: path.clone() })?;
+            self.tell(self.missing(*start, object))?;
             self.next = *start;
         }
         if let Some(end) = self.covered.filter(|end| end > start) {
@@ -132,28 +160,38 @@ impl Assembly {
         Ok(())
     }
 
+    /// That the offsets from the next one to before `to` are in no object, which `object` shows.
+    fn missing(&self, to: Offset, object: &ArchiveObject) -> ArchiveError {
+        let empty = self.empty.last_at(self.next);
+        ArchiveError::Missing { at: self.at.clone(), from: self.next, to, path: object.path.clone(), empty }
+    }
+
     fn read(&mut self, object: &ArchiveObject, mut content: Content) -> Result<(), Unwanted> {
-        // Where the record begins that comes next, how much of it was searched for its end, and its offset.
-        let (mut begin, mut searched, mut offset) = (self.data.len(), self.data.len(), object.start);
-        let mut unpacked = 0;
+        let mut place = Place::new(object, self.data.len());
+        let mut is_begun = false;
         let failure = loop {
             let read = (&mut content).take(READ_BYTES).read_to_end(&mut self.data);
+            if !std::mem::replace(&mut is_begun, true) {
+                place.skip(mark_length(object.kind, &self.data[place.begin..]));
+            }
             // What a failing read got before is in the buffer.
-            while let Some(found) = find(object.kind, &self.data, begin, searched) {
-                unpacked += (found.end - begin) as u64;
-                begin = self.take(found.record, found.end, offset)?;
-                (searched, offset) = (begin, offset.plus(1));
+            while let Some(found) = find(object.kind, &self.data, place.begin, place.searched) {
+                self.pass(found, &mut place)?;
             }
             if self.batch.spans.is_empty() {
                 // Records that were handed out by an earlier run are not kept.
-                self.data.drain(..begin);
-                begin = 0;
+                self.data.drain(..place.begin);
+                place.begin = 0;
+            } else if place.begin > self.settings.batch_bytes {
+                // Blank lines without an end.
+                self.send_until(place.begin)?;
+                place.begin = 0;
             }
-            searched = self.data.len();
+            place.searched = self.data.len();
             match read {
                 // Nothing but its end keeps a read from being whole.
                 Ok(bytes) if (bytes as u64) < READ_BYTES => break None,
-                Ok(_) if self.data.len() - begin > RECORD_BYTES => {
+                Ok(_) if self.data.len() - place.begin > RECORD_BYTES => {
                     break Some(io::Error::other("a record has no end within 1 GiB"));
                 }
                 Ok(_) => {}
@@ -161,19 +199,43 @@ impl Assembly {
             }
         };
         if failure.is_none()
-            && let Some(found) = find_last(object.kind, &self.data, begin)
+            && let Some(found) = find_last(object.kind, &self.data, place.begin)
         {
-            begin = self.take(found.record, found.end, offset)?;
-            offset = offset.plus(1);
+            self.pass(found, &mut place)?;
         }
+        let Place { begin, offset, unpacked: byte, .. } = place;
         self.covered = self.covered.max(Some(offset));
         let reason = match failure {
             Some(error) => error.to_string(),
             None if begin < self.data.len() => "it ends within a record".to_owned(),
+            None if offset == object.start => {
+                self.empty.add(offset, object.path.clone());
+                return Ok(());
+            }
             None => return Ok(()),
         };
         self.data.truncate(begin);
-        self.tell(ArchiveError::Damaged { path: object.path.clone(), byte: unpacked, offset, reason })
+        self.tell(ArchiveError::Damaged { path: object.path.clone(), byte, offset, reason })
+    }
+
+    /// Goes on behind the line or frame that comes next.
+    fn pass(&mut self, found: Found, place: &mut Place) -> Result<(), Unwanted> {
+        place.unpacked += (found.end - place.begin) as u64;
+        if found.is_blank(place.kind, &self.data) {
+            place.begin = found.end;
+            place.blank += 1;
+        } else {
+            let found_at = place.begin;
+            for _ in 0..std::mem::take(&mut place.blank) {
+                place.begin = self.take(Some(place.begin..place.begin), place.begin, place.offset)?;
+                place.offset = place.offset.plus(1);
+            }
+            let found = found.moved(found_at - place.begin);
+            place.begin = self.take(found.record, found.end, place.offset)?;
+            place.offset = place.offset.plus(1);
+        }
+        place.searched = place.begin;
+        Ok(())
     }
 
     /// Adds the record at `offset` to the batch, unless it was handed out before. Returns where the next one begins.

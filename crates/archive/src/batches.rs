@@ -4,8 +4,10 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::{Stream, stream};
+use object_store::path::Path;
 use pinflow_event::{Offset, Partition, TopicPartition};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -99,10 +101,36 @@ impl fmt::Debug for ArchivedBatch {
     }
 }
 
+/// Objects in which there was no record. An object that holds nothing may be one that was cut off.
+#[derive(Clone, Debug, Default)]
+pub struct EmptyObjects(Arc<Mutex<Vec<(Offset, Path)>>>);
+
+impl EmptyObjects {
+    /// Those that were met so far, in order.
+    pub fn paths(&self) -> Vec<Path> {
+        self.lock().iter().map(|(_, path)| path.clone()).collect()
+    }
+
+    pub(crate) fn add(&self, start: Offset, path: Path) {
+        self.lock().push((start, path));
+    }
+
+    /// The last one, where it begins with this offset.
+    pub(crate) fn last_at(&self, offset: Offset) -> Option<Path> {
+        self.lock().last().filter(|(start, _)| *start == offset).map(|(_, path)| path.clone())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(Offset, Path)>> {
+        // An entry is added whole: the list is sound even if a holder panicked.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Records from an offset on. See [`ArchiveReader::records`](crate::ArchiveReader::records).
 #[derive(Debug)]
 pub struct RecordBatches {
     next: Offset,
+    empty: EmptyObjects,
     batches: mpsc::Receiver<Result<ArchivedBatch, ArchiveError>>,
     /// Ends by itself once the batches are dropped.
     reading: Option<JoinHandle<()>>,
@@ -118,12 +146,13 @@ impl RecordBatches {
         settings: ReadSettings,
     ) -> Self {
         let (sender, batches) = mpsc::channel(settings.ahead.max(1));
-        let assembly = Assembly::new(at, from, settings, sender);
+        let empty = EmptyObjects::default();
+        let assembly = Assembly::new(at, from, settings, empty.clone(), sender);
         let reading = tokio::task::spawn_blocking(move || {
             // Whoever has dropped the batches wants no outcome either.
             let _ = assembly.run(listing, fetch);
         });
-        Self { next: from, batches, reading: Some(reading) }
+        Self { next: from, empty, batches, reading: Some(reading) }
     }
 
     /// The offset that the next record is expected to have.
@@ -131,12 +160,17 @@ impl RecordBatches {
         self.next
     }
 
+    /// The objects without a record, as they are met.
+    pub fn empty_objects(&self) -> EmptyObjects {
+        self.empty.clone()
+    }
+
     /// The next batch; `None` at the end. After an error the following call goes on behind the trouble, so whoever must have every
     /// record stops at the first one.
     ///
     /// # Errors
     /// [`ArchiveError::Missing`], [`ArchiveError::Repeated`] (the repeated records are not handed out again),
-    /// [`ArchiveError::Damaged`], [`ArchiveError::UnknownKind`], [`ArchiveError::Store`].
+    /// [`ArchiveError::Damaged`], [`ArchiveError::UnknownKind`], [`ArchiveError::Folder`], [`ArchiveError::Store`].
     pub async fn next_batch(&mut self) -> Option<Result<ArchivedBatch, ArchiveError>> {
         let next = self.batches.recv().await;
         match &next {

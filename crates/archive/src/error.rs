@@ -63,11 +63,16 @@ pub enum ArchiveError {
     },
     /// The newest object ends within a record.
     #[error(
-        "object `{path}` is empty or ends within a record; remove it, and its records are written anew from the log"
+        "object `{path}` is empty or ends within a record; {}",
+        if *is_logged { "remove it, and its records are written anew from the log" } else { "restore it from a copy" }
     )]
     Torn {
         /// The object.
         path: Path,
+        /// The offset that it begins with.
+        start: Offset,
+        /// Whether the log is known to have its records.
+        is_logged: bool,
     },
     /// An object of the partition is in a form that is not read here.
     #[error(
@@ -75,6 +80,14 @@ pub enum ArchiveError {
     )]
     UnknownKind {
         /// The object.
+        path: Path,
+    },
+    /// A folder has the name of an object of the partition.
+    #[error(
+        "`{path}` is a folder, and its name is that of an object; move it away, and restore the object from a copy"
+    )]
+    Folder {
+        /// The folder.
         path: Path,
     },
     /// A manifest, which tells the offsets in a group of objects, cannot be used.
@@ -95,7 +108,11 @@ pub enum ArchiveError {
     },
     /// Offsets between two objects, or before the first, are in none.
     #[error(
-        "the archive of {at} lacks the offsets {from} to before {to}: no object before `{path}` holds them; restore the missing object"
+        "the archive of {at} lacks the offsets {from} to before {to}: no object before `{path}` holds them; {}",
+        match empty {
+            Some(empty) => format!("`{empty}` should, but is empty; restore it from a copy"),
+            None => "restore the missing object".to_owned(),
+        }
     )]
     Missing {
         /// The partition.
@@ -106,6 +123,8 @@ pub enum ArchiveError {
         to: Offset,
         /// The object that begins with it.
         path: Path,
+        /// An object that begins with the first one and holds no record.
+        empty: Option<Path>,
     },
     /// An object holds offsets that the one before it holds too.
     #[error("object `{path}` repeats offsets: the object before it goes to before offset {end}; keep one of the two")]

@@ -52,15 +52,15 @@ impl Fetch {
     pub fn open(&mut self, object: &ArchiveObject) -> Result<Content, ArchiveError> {
         let packed: Content = match self {
             Self::Local(folder) => {
-                let file = File::open(folder.join(object.path.as_ref()));
-                Box::new(file.map_err(|error| unreadable("read", &object.path, error))?)
+                let file = folder.join(object.path.as_ref());
+                Box::new(File::open(&file).map_err(|error| unopened(object, &file, error))?)
             }
             Self::Remote(runtime, fetched) => {
                 let content = runtime.block_on(fetched.next()).expect("each object of the list is asked for once");
                 Box::new(content.map_err(ArchiveError::store("read", &object.path))?.reader())
             }
         };
-        open(object, packed).map_err(|error| unreadable("read", &object.path, error))
+        open(object, packed).map_err(|error| damaged(object, &error))
     }
 }
 
@@ -76,6 +76,22 @@ pub(crate) fn open(object: &ArchiveObject, mut packed: Content) -> io::Result<Co
         Packing::Gzip => Box::new(flate2::read::MultiGzDecoder::new(packed)),
         Packing::Zstd => Box::new(zstd::Decoder::new(packed)?),
     })
+}
+
+/// Nothing of an object can be read.
+pub(crate) fn damaged(object: &ArchiveObject, error: &io::Error) -> ArchiveError {
+    ArchiveError::Damaged { path: object.path.clone(), byte: 0, offset: object.start, reason: error.to_string() }
+}
+
+/// A file cannot be opened. One that a link leads nowhere instead of is damaged: it is there, and trying again does not help.
+fn unopened(object: &ArchiveObject, file: &std::path::Path, error: io::Error) -> ArchiveError {
+    match std::fs::read_link(file) {
+        Ok(target) if error.kind() == io::ErrorKind::NotFound => {
+            let reason = format!("it is a link to `{}`, which is not there", target.display());
+            damaged(object, &io::Error::other(reason))
+        }
+        _ => unreadable("read", &object.path, error),
+    }
 }
 
 /// An object or folder of the local archive could not be used.

@@ -98,8 +98,34 @@ pub(crate) enum Listed {
     Object(ArchiveObject),
     /// Records of the partition, from an offset on, in a form that is not read here, such as `.avro`.
     UnknownKind(Offset, Path),
-    /// No record object: another name, a deeper folder, the connector's `.keys.` and `.headers.` objects.
+    /// A folder that has the name of an object that begins with an offset.
+    Folder(Offset, Path),
+    /// It has no name of the layout, though it stands where objects do.
+    Stranger(Path),
+    /// No record object, and none that anybody could take for one: the connector's `.keys.` and `.headers.` objects, names that begin
+    /// with `_` or a dot.
     Other,
+}
+
+/// Files where objects stand whose names are none of the layout, so that nobody reads them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strangers {
+    /// How many.
+    pub count: u64,
+    /// The first one by name.
+    pub first: Option<Path>,
+}
+
+impl Strangers {
+    pub(crate) fn add(&mut self, path: Path) {
+        self.absorb(Self { count: 1, first: Some(path) });
+    }
+
+    /// Adds others.
+    pub fn absorb(&mut self, others: Self) {
+        self.count += others.count;
+        self.first = self.first.take().into_iter().chain(others.first).min();
+    }
 }
 
 /// The folder of a topic.
@@ -138,7 +164,7 @@ pub(crate) fn topic_subfolder(folder: &Path) -> TopicFolder {
     let Some(name) = folder.filename() else { return TopicFolder::Other };
     match name.strip_prefix("partition=").and_then(|number| number.parse().ok()) {
         Some(number) => TopicFolder::Partition(Partition(number)),
-        None if name.starts_with(['_', '.']) => TopicFolder::Other,
+        None if is_hidden(name) => TopicFolder::Other,
         None => TopicFolder::Partitioned,
     }
 }
@@ -167,9 +193,31 @@ pub(crate) fn name_prefix(at: &TopicPartition) -> String {
     format!("{}+{}+", at.topic, at.partition)
 }
 
+/// Whether a name is of those that tools give to what is none of the data.
+pub(crate) fn is_hidden(name: &str) -> bool {
+    name.starts_with(['_', '.'])
+}
+
+/// What stands at `path`, in the folder `depth` names below the root or further down.
+pub(crate) fn classify_below(prefix: &str, depth: usize, path: Path, size: u64) -> Listed {
+    if path.parts().count() == depth + 1 {
+        return classify(prefix, path, size);
+    }
+    if path.parts().skip(depth).any(|name| is_hidden(name.as_ref())) {
+        return Listed::Other;
+    }
+    let folder: Path = path.parts().take(depth + 1).collect();
+    match parse_name(prefix, &folder) {
+        Some((start, _)) => Listed::Folder(start, folder),
+        None => Listed::Stranger(path),
+    }
+}
+
 /// What the object at `path` is to the partition whose names begin with `prefix`; `size` in bytes.
 pub(crate) fn classify(prefix: &str, path: Path, size: u64) -> Listed {
-    let Some((start, extension)) = parse_name(prefix, &path) else { return Listed::Other };
+    let Some((start, extension)) = parse_name(prefix, &path) else {
+        return if path.filename().is_none_or(is_hidden) { Listed::Other } else { Listed::Stranger(path) };
+    };
     if extension.starts_with("keys.") || extension.starts_with("headers.") {
         return Listed::Other;
     }
@@ -227,7 +275,7 @@ mod tests {
     fn start_of(path: &str) -> Option<(u64, ObjectKind)> {
         match classify(&name_prefix(&at()), Path::parse(path).unwrap(), 0) {
             Listed::Object(object) => Some((object.start.0, object.kind)),
-            Listed::UnknownKind(..) | Listed::Other => None,
+            _ => None,
         }
     }
 

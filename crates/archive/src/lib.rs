@@ -30,10 +30,10 @@ mod stored;
 mod writer;
 
 pub use archive::Archive;
-pub use batches::{ArchivedBatch, RecordBatches};
+pub use batches::{ArchivedBatch, EmptyObjects, RecordBatches};
 pub use error::ArchiveError;
-pub use layout::{ArchiveObject, ObjectKind, Offsets, Packing};
-pub use listing::ObjectListing;
+pub use layout::{ArchiveObject, ObjectKind, Offsets, Packing, Strangers};
+pub use listing::{ObjectListing, Survey};
 pub use reader::{ArchiveExtent, ArchiveReader};
 pub use records::ArchivedRecords;
 pub use settings::{

@@ -9,17 +9,16 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures::future::ready;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt, stream};
 use object_store::path::Path;
-use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
+use object_store::{ListResult, ObjectMeta, ObjectStore, ObjectStoreExt};
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 
 use crate::fetch::unreadable;
 use crate::layout::{
-    Listed, Offsets, TopicFolder, classify, is_manifest, manifest_folder, name_prefix, partition_in_name, topic_folder,
-    topic_subfolder,
+    Listed, Offsets, Strangers, TopicFolder, classify, classify_below, is_hidden, is_manifest, manifest_folder,
+    name_prefix, parse_name, partition_in_name, topic_folder, topic_subfolder,
 };
 use crate::manifest::Manifest;
 use crate::{ArchiveError, ArchiveObject};
@@ -36,8 +35,22 @@ const MANIFESTS_AT_ONCE: usize = 16;
 pub struct ObjectListing {
     /// The objects, by the offset that they begin with; those of a group one behind the other.
     pub objects: Vec<ArchiveObject>,
-    /// Objects that begin with the same offset ([`ArchiveError::Repeated`]) or cannot be read ([`ArchiveError::UnknownKind`]).
-    pub faults: Vec<ArchiveError>,
+    /// Where two objects begin with the same offset ([`ArchiveError::Repeated`]), or one cannot be read
+    /// ([`ArchiveError::UnknownKind`], [`ArchiveError::Folder`]), by that offset.
+    pub faults: Vec<(Offset, ArchiveError)>,
+    /// What stands beside them and is not read.
+    pub strangers: Strangers,
+    /// The objects that begin before the offset that was asked for, where the names of all are known.
+    pub older: Option<Vec<(Offset, String)>>,
+}
+
+/// What stands below a topic's folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// The partitions that have a folder or an object, in order.
+    pub partitions: Vec<Partition>,
+    /// What stands beside their folders, or in those of no single partition, and is not read.
+    pub strangers: Strangers,
 }
 
 /// All that the archive has of a partition.
@@ -45,6 +58,12 @@ pub struct ObjectListing {
 pub(crate) struct PartitionListing {
     pub objects: Vec<ArchiveObject>,
     unknown: Vec<(Offset, Path)>,
+    folders: Vec<(Offset, Path)>,
+    strangers: Strangers,
+    /// Whether objects of any offset were listed.
+    is_whole: bool,
+    /// The objects that are there of unfinished groups.
+    set_aside: Vec<ArchiveObject>,
     /// Groups at the end that are not wholly there, in order.
     pub unfinished: Vec<UnfinishedGroup>,
 }
@@ -66,16 +85,27 @@ pub(crate) struct Places {
 }
 
 impl Places {
-    /// The partitions of `topic` that the archive has a folder or an object for, in order.
-    pub async fn partitions(&self, topic: &TopicName) -> Result<Vec<Partition>, ArchiveError> {
-        let mut partitions = Vec::new();
-        for folder in self.subfolders(topic).await? {
+    /// The partitions of `topic`, and what is no partition's.
+    pub async fn survey(&self, topic: &TopicName) -> Result<Survey, ArchiveError> {
+        let Survey { mut partitions, mut strangers } = Survey::default();
+        let (place, below) = (topic_folder(topic), self.below(topic).await?);
+        let depth = place.parts().count();
+        let mut add_stranger = |path: Path| {
+            if !path.parts().skip(depth).any(|name| is_hidden(name.as_ref())) {
+                strangers.add(path);
+            }
+        };
+        below.objects.into_iter().for_each(|meta| add_stranger(meta.location));
+        for folder in below.common_prefixes {
             match topic_subfolder(&folder) {
                 TopicFolder::Partition(partition) => partitions.push(partition),
                 TopicFolder::Partitioned => {
                     let mut listed = self.store.list(Some(&folder));
                     while let Some(meta) = listed.try_next().await.map_err(ArchiveError::store("list", &folder))? {
-                        partitions.extend(partition_in_name(topic, &meta.location));
+                        match partition_in_name(topic, &meta.location) {
+                            Some(partition) => partitions.push(partition),
+                            None => add_stranger(meta.location),
+                        }
                     }
                 }
                 TopicFolder::Other => {}
@@ -83,21 +113,30 @@ impl Places {
         }
         partitions.sort_unstable();
         partitions.dedup();
-        Ok(partitions)
+        Ok(Survey { partitions, strangers })
     }
 
     /// What the archive has of `at` that begins at `from` or later, and maybe some of what is older. Without `sizes` those of local
     /// objects are 0, which saves a look at each file.
     pub async fn list(&self, at: &TopicPartition, from: Offset, sizes: bool) -> Result<PartitionListing, ArchiveError> {
-        let mut listing = PartitionListing::default();
+        let mut listing = PartitionListing { is_whole: true, ..PartitionListing::default() };
         let prefix = name_prefix(at);
         for (folder, own) in self.folders_of(at).await? {
             match &self.folder {
                 Some(local) if own && !sizes => self.list_names(at, &folder, local, &mut listing).await?,
                 _ => {
+                    listing.is_whole &= !own || from == Offset::ZERO;
+                    let depth = folder.parts().count();
                     let mut listed = self.metas(at, &folder, own, from);
-                    while let Some(meta) = listed.try_next().await.map_err(ArchiveError::store("list", &folder))? {
-                        listing.add(classify(&prefix, meta.location, meta.size));
+                    while let Some(ObjectMeta { location, size, .. }) =
+                        listed.try_next().await.map_err(ArchiveError::store("list", &folder))?
+                    {
+                        match own {
+                            true => listing.add(classify_below(&prefix, depth, location, size)),
+                            // What is of no partition is counted once, by the survey.
+                            false if parse_name(&prefix, &location).is_none() => {}
+                            false => listing.add(classify(&prefix, location, size)),
+                        }
                     }
                 }
             }
@@ -107,10 +146,10 @@ impl Places {
         Ok(listing)
     }
 
-    async fn subfolders(&self, topic: &TopicName) -> Result<Vec<Path>, ArchiveError> {
+    async fn below(&self, topic: &TopicName) -> Result<ListResult, ArchiveError> {
         let folder = topic_folder(topic);
         let listed = self.store.list_with_delimiter(Some(&folder)).await;
-        Ok(listed.map_err(ArchiveError::store("list", &folder))?.common_prefixes)
+        listed.map_err(ArchiveError::store("list", &folder))
     }
 
     /// The folders that may hold objects of `at`, and whether a folder is the partition's own.
@@ -120,10 +159,10 @@ impl Places {
             TopicFolder::Partitioned => Some((folder, false)),
             TopicFolder::Other => None,
         };
-        Ok(self.subfolders(&at.topic).await?.into_iter().filter_map(own).collect())
+        Ok(self.below(&at.topic).await?.common_prefixes.into_iter().filter_map(own).collect())
     }
 
-    /// The listing of a folder, in a partition's own as far as it may hold objects that begin at `from` or later.
+    /// The listing of a folder and all below it, in a partition's own as far as it may hold objects that begin at `from` or later.
     pub fn metas(
         &self,
         at: &TopicPartition,
@@ -134,15 +173,13 @@ impl Places {
         if !own {
             return self.store.list(Some(folder));
         }
-        let listed = if from == Offset::ZERO || from >= SORTED_BELOW {
+        if from == Offset::ZERO || from >= SORTED_BELOW {
             self.store.list(Some(folder))
         } else {
             // No object has this name: the first one that is wanted begins with it.
             let name = format!("{}{:010}", name_prefix(at), from.0);
             self.store.list_with_offset(Some(folder), &folder.clone().join(name))
-        };
-        let depth = folder.parts().count() + 1;
-        listed.try_filter(move |meta| ready(meta.location.parts().count() == depth)).boxed()
+        }
     }
 
     /// The files of a local folder by their names alone.
@@ -187,14 +224,18 @@ fn names(folder: &std::path::Path, place: &Path, prefix: &str) -> io::Result<Vec
     };
     for entry in entries {
         let entry = entry?;
-        // A link is followed as the store does: it may lead to a file.
-        if entry.file_type()?.is_dir() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        // Files that are being written: the store does not list them either.
+        if name.contains('#') {
             continue;
         }
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if name.starts_with(prefix) && !name.contains('#') {
-            listed.push(classify(prefix, place.clone().join(name), 0));
-        }
+        let path = place.clone().join(&*name);
+        // A link is followed as the store does: it may lead to a file.
+        listed.push(match (entry.file_type()?.is_dir(), parse_name(prefix, &path)) {
+            (true, Some((start, _))) => Listed::Folder(start, path),
+            _ => classify(prefix, path, 0),
+        });
     }
     Ok(listed)
 }
@@ -204,6 +245,8 @@ impl PartitionListing {
         match listed {
             Listed::Object(object) => self.objects.push(object),
             Listed::UnknownKind(start, path) => self.unknown.push((start, path)),
+            Listed::Folder(start, path) => self.folders.push((start, path)),
+            Listed::Stranger(path) => self.strangers.add(path),
             Listed::Other => {}
         }
     }
@@ -235,23 +278,61 @@ impl PartitionListing {
             if missing.is_empty() || !is_last {
                 break;
             }
-            self.objects.retain(|object| object.group_start() != manifest.group.start || !object.is_listed());
+            let of_group =
+                |object: &mut ArchiveObject| object.group_start() == manifest.group.start && object.is_listed();
+            self.set_aside.extend(self.objects.extract_if(.., of_group));
             self.unfinished.insert(0, UnfinishedGroup { manifest, missing });
         }
     }
 
     /// What may hold offsets from `from` on, and what is wrong there.
     pub fn from(self, from: Offset) -> ObjectListing {
-        let Self { mut objects, mut unknown, .. } = self;
+        let Self { mut objects, unknown, folders, strangers, is_whole, set_aside, .. } = self;
+        let older = is_whole.then(|| {
+            let older = objects.iter().chain(&set_aside).filter(|object| object.start < from);
+            older.map(|object| (object.start, object.path.to_string())).collect()
+        });
         let starts = objects.iter().map(ArchiveObject::group_start);
         let first = starts.take_while(|start| *start <= from).last().unwrap_or_default();
         objects.retain(|object| object.group_start() >= first);
-        unknown.retain(|(start, _)| *start >= first);
-        let unknown = unknown.into_iter().map(|(_, path)| ArchiveError::UnknownKind { path });
         let same_start = objects.windows(2).filter(|pair| pair[0].start == pair[1].start);
-        let repeated =
-            same_start.map(|pair| ArchiveError::Repeated { path: pair[1].path.clone(), end: pair[0].start.plus(1) });
-        let faults = unknown.chain(repeated).collect();
-        ObjectListing { objects, faults }
+        let repeated = same_start.map(|pair| (pair[0].start, repeated(pair)));
+        let no_object = no_objects(unknown, folders).filter(|(start, _)| *start >= from);
+        let mut faults: Vec<(Offset, ArchiveError)> = no_object.chain(repeated).collect();
+        faults.sort_by_key(|(start, _)| *start);
+        ObjectListing { objects, faults, strangers, older }
     }
+
+    /// The object at the end; none where there is none at all.
+    ///
+    /// # Errors
+    /// Where it is not the only one there, or cannot be read.
+    pub fn newest(self) -> Result<Option<ArchiveObject>, ArchiveError> {
+        let Self { mut objects, unknown, folders, .. } = self;
+        if let Some(pair) = objects.last_chunk::<2>().filter(|pair| pair[0].start == pair[1].start) {
+            return Err(repeated(pair));
+        }
+        let newest = objects.pop();
+        let begin = newest.as_ref().map_or(Offset::ZERO, ArchiveObject::group_start);
+        match no_objects(unknown, folders).find(|(start, _)| *start >= begin) {
+            Some((_, fault)) => Err(fault),
+            None => Ok(newest),
+        }
+    }
+}
+
+/// That two objects begin with the same offset.
+fn repeated(pair: &[ArchiveObject]) -> ArchiveError {
+    ArchiveError::Repeated { path: pair[1].path.clone(), end: pair[0].start.plus(1) }
+}
+
+/// What stands in the place of objects, by the offset that they would begin with.
+fn no_objects(
+    unknown: Vec<(Offset, Path)>,
+    mut folders: Vec<(Offset, Path)>,
+) -> impl Iterator<Item = (Offset, ArchiveError)> {
+    // A store lists a folder by each object in it.
+    folders.dedup();
+    let unknown = unknown.into_iter().map(|(start, path)| (start, ArchiveError::UnknownKind { path }));
+    unknown.chain(folders.into_iter().map(|(start, path)| (start, ArchiveError::Folder { path })))
 }

@@ -8,8 +8,8 @@ use bytes::Buf;
 use object_store::{ObjectStore, ObjectStoreExt};
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 
-use crate::fetch::{Fetch, open, unreadable};
-use crate::listing::{ObjectListing, Places, UnfinishedGroup};
+use crate::fetch::{Fetch, damaged, open};
+use crate::listing::{ObjectListing, Places, Survey, UnfinishedGroup};
 use crate::{ArchiveError, ArchiveObject, ArchivedRecords, ObjectKind, Offsets, Packing, ReadSettings, RecordBatches};
 
 /// Reads an archive. Cheap to clone.
@@ -45,7 +45,15 @@ impl ArchiveReader {
     /// # Errors
     /// [`ArchiveError::Store`].
     pub async fn partitions(&self, topic: &TopicName) -> Result<Vec<Partition>, ArchiveError> {
-        self.places.partitions(topic).await
+        Ok(self.survey(topic).await?.partitions)
+    }
+
+    /// The partitions of `topic`, and what stands below its folder and is no partition's.
+    ///
+    /// # Errors
+    /// [`ArchiveError::Store`].
+    pub async fn survey(&self, topic: &TopicName) -> Result<Survey, ArchiveError> {
+        self.places.survey(topic).await
     }
 
     /// The objects that may hold offsets from `from` on: the last one that begins at or before it, and all after that. Whether they
@@ -78,7 +86,7 @@ impl ArchiveReader {
     /// Reads one object whole.
     ///
     /// # Errors
-    /// [`ArchiveError::Store`], also where it has gone meanwhile or cannot be unpacked.
+    /// [`ArchiveError::Store`], also where it has gone meanwhile; [`ArchiveError::Damaged`] where it cannot be unpacked.
     pub async fn read(&self, object: &ArchiveObject) -> Result<ArchivedRecords, ArchiveError> {
         let read = async { self.places.store.get(&object.path).await?.bytes().await };
         let data = read.await.map_err(ArchiveError::store("read", &object.path))?;
@@ -87,7 +95,7 @@ impl ArchiveReader {
         }
         let mut unpacked = Vec::new();
         let read = open(object, Box::new(data.reader())).and_then(|mut data| data.read_to_end(&mut unpacked));
-        read.map_err(|error| unreadable("read", &object.path, error))?;
+        read.map_err(|error| damaged(object, &error))?;
         Ok(ArchivedRecords::new(object, unpacked.into()))
     }
 
@@ -121,8 +129,8 @@ impl ArchiveReader {
     /// How far the archive of `at` goes: the last object's start and the number of its records. Offset 0 where there is nothing.
     ///
     /// # Errors
-    /// [`ArchiveError::Torn`], [`ArchiveError::UnknownKind`] or [`ArchiveError::Repeated`] where that cannot be said;
-    /// [`ArchiveError::Store`], [`ArchiveError::Manifest`].
+    /// [`ArchiveError::Torn`], [`ArchiveError::Damaged`], [`ArchiveError::UnknownKind`], [`ArchiveError::Folder`] or
+    /// [`ArchiveError::Repeated`] where that cannot be said; [`ArchiveError::Store`], [`ArchiveError::Manifest`].
     pub async fn extent(&self, at: &TopicPartition) -> Result<ArchiveExtent, ArchiveError> {
         Ok(self.extent_and_unfinished(at).await?.0)
     }
@@ -136,13 +144,9 @@ impl ArchiveReader {
         let unfinished = std::mem::take(&mut listing.unfinished);
         let objects = listing.objects.len() as u64;
         let bytes = listing.objects.iter().map(|object| object.size).sum();
-        let mut newest = listing.from(Offset(u64::MAX));
-        if let Some(fault) = newest.faults.pop() {
-            return Err(fault);
-        }
-        let end = match newest.objects.last() {
+        let end = match listing.newest()? {
             None => Offset::ZERO,
-            Some(last) => self.end_of(last).await?,
+            Some(newest) => self.end_of(&newest).await?,
         };
         Ok((ArchiveExtent { end, objects, bytes }, unfinished))
     }
@@ -155,7 +159,7 @@ impl ArchiveReader {
         if records.ends_whole() {
             Ok(records.next_offset())
         } else {
-            Err(ArchiveError::Torn { path: last.path.clone() })
+            Err(ArchiveError::Torn { path: last.path.clone(), start: last.start, is_logged: false })
         }
     }
 }

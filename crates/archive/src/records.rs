@@ -11,8 +11,9 @@ use crate::{ArchiveObject, ObjectKind, Offsets};
 /// The records of one object, in order: each offset with the record's bytes, `None` for a tombstone. The bytes are slices of the
 /// one buffer that was read.
 ///
-/// A `.json` object: a record a line, `\n` or `\r\n`; the last line needs none. An empty line is a record without bytes, because
-/// offsets are counted in lines. Nothing is ever unreadable.
+/// A `.json` object: a record a line, `\n` or `\r\n`; the last line needs none. An empty line between records is a record without
+/// bytes, because offsets are counted in lines; blank lines at the end are what an editor left, and a byte order mark at the beginning
+/// too: neither holds an offset. Nothing is ever unreadable.
 ///
 /// A Parquet object is read as the frames of a `.raw` one.
 ///
@@ -34,7 +35,13 @@ impl ArchivedRecords {
             Offsets::Following => None,
             Offsets::Listed { runs, .. } => Some(runs.iter().rev().cloned().collect()),
         };
-        Self { kind: object.kind, size: data.len() as u64, rest: data, next: object.start, listed }
+        let mark = mark_length(object.kind, &data);
+        let mut rest = data.slice(mark..);
+        if object.kind == ObjectKind::Json {
+            rest.truncate(end_of_lines(&rest));
+        }
+        let size = (mark + rest.len()) as u64;
+        Self { kind: object.kind, size, rest, next: object.start, listed }
     }
 
     /// The offset of the record that comes next; after the last one, where the object ends.
@@ -100,6 +107,35 @@ pub(crate) fn find_last(kind: ObjectKind, data: &[u8], at: usize) -> Option<Foun
         .then(|| Found { record: Some(at..line_end(data, at, data.len())), end: data.len() })
 }
 
+impl Found {
+    /// Whether it is a line with nothing in it. At the end of an object such a line is no record.
+    pub fn is_blank(&self, kind: ObjectKind, data: &[u8]) -> bool {
+        let is_empty = |record: &Range<usize>| data[record.clone()].trim_ascii().is_empty();
+        kind == ObjectKind::Json && self.record.as_ref().is_some_and(is_empty)
+    }
+
+    /// The same, where the bytes before it have moved by so much to the front.
+    pub fn moved(self, by: usize) -> Self {
+        let record = self.record.map(|record| record.start - by..record.end - by);
+        Self { record, end: self.end - by }
+    }
+}
+
+/// The bytes of the byte order mark that `data` begins with: no JSON text has one, but some editors write it.
+pub(crate) fn mark_length(kind: ObjectKind, data: &[u8]) -> usize {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    if kind == ObjectKind::Json && data.starts_with(MARK) { MARK.len() } else { 0 }
+}
+
+/// Where the last line ends that is not blank.
+fn end_of_lines(data: &[u8]) -> usize {
+    let text = data.trim_ascii_end().len();
+    if text == 0 {
+        return 0;
+    }
+    memchr::memchr(b'\n', &data[text..]).map_or(data.len(), |at| text + at + 1)
+}
+
 /// Where the text of the line ends that begins at `begin` and is broken at `end`.
 fn line_end(data: &[u8], begin: usize, end: usize) -> usize {
     if end > begin && data[end - 1] == b'\r' { end - 1 } else { end }
@@ -159,6 +195,21 @@ mod tests {
         assert_eq!(lines(b"a\nb\n"), [b"a", b"b"]);
         assert_eq!(lines(b"a\r\nb"), [b"a", b"b"]);
         assert_eq!(lines(b"a\n\nb\r\n"), [b"a".as_slice(), b"", b"b"]);
+    }
+
+    #[test]
+    fn what_an_editor_adds_holds_no_offset() {
+        for data in ["a\nb\n\n", "a\nb\n \r\n\n", "a\nb\n  ", "\u{feff}a\r\nb\n\n"] {
+            let mut records = records(ObjectKind::Json, data.as_bytes());
+            assert!(records.clone().ends_whole(), "{data:?}");
+            let read: Vec<_> = records.by_ref().map(|(_, value)| value.unwrap()).collect();
+            assert_eq!(
+                (read, records.next_offset(), records.damage()),
+                (vec!["a".into(), "b".into()], Offset(7), None)
+            );
+        }
+        assert_eq!(lines(b"\n \n"), Vec::<Vec<u8>>::new());
+        assert_eq!(lines("\u{feff}\n".as_bytes()), Vec::<Vec<u8>>::new());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use futures::TryStreamExt;
 use object_store::ObjectMeta;
 use pinflow_event::{Offset, Timestamp, TopicPartition};
 
-use crate::layout::{Listed, classify, name_prefix};
+use crate::layout::{Listed, classify, classify_below, name_prefix};
 use crate::listing::SORTED_BELOW;
 use crate::{ArchiveError, ArchiveObject, ArchiveReader};
 
@@ -33,9 +33,13 @@ impl ArchiveReader {
         limit: usize,
     ) -> Result<Vec<StoredObject>, ArchiveError> {
         let prefix = name_prefix(at);
-        let stored = |meta: ObjectMeta| {
+        let stored = |meta: ObjectMeta, depth: Option<usize>| {
             let modified = Timestamp::from_millis(meta.last_modified.timestamp_millis());
-            match classify(&prefix, meta.location, meta.size) {
+            let listed = match depth {
+                Some(depth) => classify_below(&prefix, depth, meta.location, meta.size),
+                None => classify(&prefix, meta.location, meta.size),
+            };
+            match listed {
                 Listed::Object(object) if object.start >= from => {
                     Some(StoredObject { object, modified, e_tag: meta.e_tag })
                 }
@@ -46,10 +50,11 @@ impl ArchiveReader {
         for (folder, own) in self.places.folders_of(at).await? {
             // A local folder has no order.
             let by_name = own && self.places.folder.is_none() && from < SORTED_BELOW;
+            let depth = own.then(|| folder.parts().count());
             let mut listed = self.places.metas(at, &folder, own, from);
             let before = objects.len();
             while let Some(meta) = listed.try_next().await.map_err(ArchiveError::store("list", &folder))? {
-                objects.extend(stored(meta));
+                objects.extend(stored(meta, depth));
                 if by_name && objects.len() - before >= limit {
                     break;
                 }

@@ -89,8 +89,15 @@ impl ArchiveWriter {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ArchiveError> {
         let (encoding, partitioner) = settings.plan()?;
-        let (extent, unfinished) = ArchiveReader::new(store.clone()).extent_and_unfinished(&at).await?;
+        let found = ArchiveReader::new(store.clone()).extent_and_unfinished(&at).await;
         let bounds = log.bounds(&at).await.map_err(ArchiveError::log(&at))?;
+        let (extent, unfinished) = found.map_err(|error| match error {
+            ArchiveError::Torn { path, start, .. } => {
+                let is_logged = bounds.earliest <= start && start < bounds.end;
+                ArchiveError::Torn { path, start, is_logged }
+            }
+            error => error,
+        })?;
         let next = extent.end;
         let wanted = unfinished.last().map_or(next, |group| group.manifest.group.end);
         if next < bounds.earliest {

@@ -5,7 +5,7 @@ use pinflow_dashboard::view::{LetterOutcome, RunState};
 use pinflow_node::ReplayView;
 use serde_json::{Map, Value, json};
 
-use crate::output::Rows;
+use crate::output::{Rows, visible};
 use crate::reach::model::{BalanceRow, DeadLetter, Reconciliation, Run, TaskRun};
 
 /// Where every event stands.
@@ -122,7 +122,22 @@ pub fn reconcile_samples(streams: &[Reconciliation]) -> Rows {
     rows
 }
 
-/// The tasks of a run.
+/// The tasks of a run for people: what does not fit in a column stands below.
+pub fn tasks_and_remarks(run: &Run) -> (Rows, String) {
+    let mut rows = Rows::new(&["task", "state", "attempts", "ms", "note"]);
+    let mut remarks = String::new();
+    for task in &run.tasks {
+        let mut note = task.note.split("; ");
+        let took = took(task.started_ms, task.ended_ms);
+        rows.rows.push(vec![json!(task.name), json!(task.state), json!(task.attempts), took, json!(note.next())]);
+        for remark in note.chain(task.error.as_deref()) {
+            remarks.push_str(&format!("{}: {}\n", task.name, visible(remark)));
+        }
+    }
+    (rows, remarks)
+}
+
+/// The tasks of a run for programs.
 pub fn tasks(run: &Run) -> Rows {
     let mut rows = Rows::new(&["task", "state", "attempts", "ms", "note", "error"]);
     rows.rows.extend(run.tasks.iter().map(|task| {

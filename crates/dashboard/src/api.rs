@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::csv::to_csv;
 use crate::error::ApiError;
 use crate::guard::guard;
-use crate::view::{AnswerView, BalanceRow, HealthState, Lane, Overview, ReconcileView, RunView, Scope};
+use crate::view::{AnswerView, BalanceRow, HealthState, Lane, Overview, ReconcileView, RunView, Scope, StartRequest};
 use crate::{Dashboard, ErrorKind, ViewError, events, letters};
 
 /// Rows that a query returns where the request does not say.
@@ -106,25 +106,16 @@ async fn run(State(dashboard): State<Dashboard>, id: Result<Path<String>, PathRe
     Ok(Json(dashboard.view.run(&id?).await?))
 }
 
-/// How much of a job is done: all of it, unless a task is named.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct StartRequest {
-    task: Option<String>,
-    #[serde(default)]
-    full: bool,
-}
-
 async fn start_job(
     State(dashboard): State<Dashboard>,
     job: Result<Path<String>, PathRejection>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, ApiError> {
-    let StartRequest { task, full } = match body? {
+    let request = match body? {
         body if body.is_empty() => StartRequest::default(),
         body => Json::from_bytes(&body)?.0,
     };
-    let run_id = dashboard.view.start_job(&job?, task.as_deref(), full).await?;
+    let run_id = dashboard.view.start_job(&job?, &request).await?;
     Ok((StatusCode::ACCEPTED, Json(json!({ "run_id": run_id }))).into_response())
 }
 

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::view::{
     AnswerView, BalanceRow, Counters, DeadLetter, Lane, LetterOutcome, LetterSelection, Overview, QueryResult,
-    ReconcileView, RunView, Scope,
+    ReconcileView, RunView, Scope, StartRequest,
 };
 
 /// What the node tells the dashboard.
@@ -31,12 +31,11 @@ pub trait NodeView: Send + Sync {
     /// [`ErrorKind::NotFound`] for an id that there is not.
     async fn run(&self, id: &str) -> Result<RunView, ViewError>;
 
-    /// Starts a job, or one task of it, and returns the id of its run at once, without waiting for the end. With `full` tasks that
-    /// clean build their tables anew.
+    /// Starts a job, or as much of it as is asked for, and returns the id of its run at once, without waiting for the end.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] for a job or task that there is not; [`ErrorKind::Conflict`] while it runs already.
-    async fn start_job(&self, job: &str, task: Option<&str>, full: bool) -> Result<String, ViewError>;
+    async fn start_job(&self, job: &str, request: &StartRequest) -> Result<String, ViewError>;
 
     /// The latest answer of every query of the pipeline, in its order; those without an answer too.
     async fn answers(&self) -> Result<Vec<AnswerView>, ViewError>;

@@ -36,7 +36,10 @@ pub fn api() -> Api {
             get("/api/runs/{id}", "getRun", "A run", named("Run")).with(Parameter::path("id", name())),
             operation("POST", "/api/jobs/{job}/runs", "startJob", "Start a job")
                 .with(Parameter::path("job", name()))
-                .optional_body([(JSON, object([("task?", nullable(text())), ("full?", boolean())]))])
+                .optional_body([(
+                    JSON,
+                    object([("task?", nullable(text())), ("full?", boolean()), ("accept_missing?", boolean())]),
+                )])
                 .reply(413, "The body is too large", [(JSON, named(ERROR))])
                 .reply(415, "The body is not JSON", [(JSON, named(ERROR))])
                 .reply(202, "It has begun", [(JSON, object([("run_id", text())]))])

@@ -30,6 +30,20 @@ pub struct Overview {
     pub jobs: Vec<String>,
 }
 
+/// How much of a job is done: all of it, unless a task is named.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartRequest {
+    /// This task alone.
+    pub task: Option<String>,
+    /// Tasks that clean build their tables anew.
+    #[serde(default)]
+    pub full: bool,
+    /// Those tables may lack records that the archive has no more.
+    #[serde(default)]
+    pub accept_missing: bool,
+}
+
 /// One of the two ways from an event to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -5,9 +5,10 @@ use pinflow_archive::ArchiveError;
 use pinflow_clean::CleanError;
 use pinflow_event::{Offset, Partition, TopicPartition};
 
-use crate::ledger::ObjectChange;
 use pinflow_log::LogError;
 use pinflow_table::TableError;
+
+use crate::changes::{LostRange, ObjectChange};
 
 /// A failure of a lane. What the records hold is never one: that is a dead letter.
 #[derive(Debug, thiserror::Error)]
@@ -59,13 +60,27 @@ pub enum LaneError {
     #[error(
         "the archive of stream `{stream}` changed behind the batch lane: {}; what is new was cleaned; `pinflow run --full` builds the \
          table from what is archived now",
-        changes.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+        ObjectChange::list(changes)
     )]
     ObjectsChanged {
         /// The stream.
         stream: String,
         /// What was found.
         changes: Vec<ObjectChange>,
+    },
+    /// The archive has less than the table that would be built anew from it.
+    #[error(
+        "the archive lacks records that the batch table of stream `{stream}` was built of: {}{}; the table was left as it is; bring          the objects back, or build it of what is there with `pinflow run --full --accept-missing`",
+        lost.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+        if gone.is_empty() { String::new() } else { format!(" ({})", ObjectChange::list(gone)) }
+    )]
+    RecordsMissing {
+        /// The stream.
+        stream: String,
+        /// The offsets.
+        lost: Vec<LostRange>,
+        /// Objects that were read and are gone.
+        gone: Vec<ObjectChange>,
     },
     /// Records that a replay needs are gone.
     #[error(

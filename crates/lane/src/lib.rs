@@ -2,6 +2,7 @@
 //! or by the log as events arrive ([`StreamLane`]).
 
 mod batch;
+mod changes;
 mod chunk;
 mod columns;
 mod dead_letters;
@@ -16,6 +17,7 @@ mod intake;
 mod keys;
 mod ledger;
 mod letters;
+mod look;
 mod removal;
 mod replay;
 mod requests;
@@ -26,14 +28,15 @@ mod swap;
 mod versions;
 mod writer;
 
-pub use batch::{BatchLane, BatchRun, BatchSettings, ChangedDefinition, ChangedObjects};
+pub use batch::{BatchLane, BatchRun, BatchSettings, Beside, ChangedDefinition, ChangedObjects, MissingRecords};
+pub use changes::{LostRange, ObjectChange, ObjectFault};
 pub use dead_letters::{DeadTable, LetterFilter, ListedLetter, newest_letters, open_dead_table};
 
 pub use error::LaneError;
 pub use fresh::{FreshRows, FreshTail};
 pub use freshness::Freshness;
 pub use handover::HandOvers;
-pub use ledger::{ObjectChange, ObjectFault};
+pub use ledger::archive_changes;
 pub use removal::{LetterAction, LetterOutcome};
 pub use replay::{Replay, ReplaySource};
 pub use requests::LetterDesk;

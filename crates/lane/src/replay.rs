@@ -8,11 +8,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures::{Stream, stream};
-use pinflow_archive::{ArchiveReader, ReadSettings, RecordBatches};
+use pinflow_archive::{ArchiveError, ArchiveReader, ReadSettings, RecordBatches, Survey};
 use pinflow_event::{Offset, Partition, TopicName, TopicPartition};
 use pinflow_log::{EventLog, LogError, ReadLimit};
 use pinflow_table::{Commit, Progress, Table, TableLocation};
 
+use crate::batch::{Beside, MissingRecords};
 use crate::chunk::{Chunk, LoggedRecord, Records};
 use crate::dead_letters::open_letters;
 use crate::error::LaneError;
@@ -149,7 +150,7 @@ impl Replay {
             };
             if bounds.is_none_or(|bounds| bounds.earliest > from || bounds.end < *end) {
                 let batches = self.source.archive.records(&at, from, ReadSettings::default()).await?;
-                feed::take_all(&mut self.writer, archived(batches, *end)).await?;
+                feed::take_all(&mut self.writer, archived(batches, *end, MissingRecords::Refuse)).await?;
             }
             let next = self.writer.position(*partition).await?;
             if next < *end {
@@ -178,18 +179,26 @@ impl Replay {
         Ok(version.and_then(|version| version.positions.values().max().copied()))
     }
 
-    /// Cleans everything that is archived.
+    /// Cleans everything that is archived, and says what is no records. Offsets that no object holds are passed over where
+    /// `missing` accepts that.
     ///
     /// # Errors
     /// What archive and table report.
-    pub(crate) async fn read_archive(&mut self) -> Result<(), LaneError> {
-        for partition in self.source.archive.partitions(self.writer.topic()).await? {
+    pub(crate) async fn read_archive(&mut self, missing: MissingRecords) -> Result<Beside, LaneError> {
+        let archive = self.source.archive.clone();
+        let Survey { partitions, strangers } = archive.survey(self.writer.topic()).await?;
+        let mut beside = Beside { strangers, empty: Vec::new() };
+        for partition in partitions {
             let at = TopicPartition::new(self.writer.topic().clone(), partition);
             let from = self.writer.position(partition).await?;
-            let batches = self.source.archive.records(&at, from, ReadSettings::default()).await?;
-            feed::take_all(&mut self.writer, archived(batches, Offset(u64::MAX))).await?;
+            let mut listing = archive.objects_since(&at, from, None).await?;
+            beside.strangers.absorb(std::mem::take(&mut listing.strangers));
+            let batches = archive.records_of(&at, from, listing, ReadSettings::default());
+            let empty = batches.empty_objects();
+            feed::take_all(&mut self.writer, archived(batches, Offset(u64::MAX), missing)).await?;
+            beside.add_empty(&empty);
         }
-        Ok(())
+        Ok(beside)
     }
 
     /// Removes what a replay of a lane has built that was given up. The next one does so, too.
@@ -238,15 +247,28 @@ pub(crate) fn live_place(parts: &LaneParts) -> Result<TableLocation, LaneError> 
     Ok(parts.tables.table(parts.lane.as_str(), &parts.stream.lane(parts.lane).table)?)
 }
 
-/// Archived records up to before `end`.
-fn archived(batches: RecordBatches, end: Offset) -> impl Stream<Item = Result<Chunk, LaneError>> {
+/// Archived records up to before `end`. A chunk begins with the offsets that are missing before it, where that is accepted.
+fn archived(
+    batches: RecordBatches,
+    end: Offset,
+    missing: MissingRecords,
+) -> impl Stream<Item = Result<Chunk, LaneError>> {
     stream::try_unfold(batches, move |mut batches| async move {
-        match batches.next_batch().await.transpose()? {
-            Some(mut batch) if batch.first < end => {
-                batch.truncate(end.since(batch.first));
-                Ok(Some((Chunk::archived(batch), batches)))
+        let mut gap = None;
+        loop {
+            match batches.next_batch().await {
+                Some(Err(ArchiveError::Missing { from, .. })) if missing == MissingRecords::Accept => {
+                    gap = gap.or(Some(from));
+                }
+                Some(Err(error)) => return Err(error.into()),
+                Some(Ok(mut batch)) if batch.first < end => {
+                    batch.truncate(end.since(batch.first));
+                    let mut chunk = Chunk::archived(batch);
+                    chunk.from = gap.unwrap_or(chunk.from);
+                    return Ok(Some((chunk, batches)));
+                }
+                _ => return Ok(None),
             }
-            _ => Ok(None),
         }
     })
 }

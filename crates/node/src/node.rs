@@ -194,7 +194,7 @@ impl Node {
     /// # Errors
     /// [`NodeError::Schedule`] where it cannot be run.
     pub async fn run_job(&self, job: &str, task: Option<&str>, trigger: Trigger) -> Result<JobRun, NodeError> {
-        self.run_scope(job, RunScope { only: task, full: false }, trigger).await
+        self.run_scope(job, RunScope { only: task, ..RunScope::default() }, trigger).await
     }
 
     /// As [`Node::run_job`], with everything that can be said about how much is done.

@@ -1,8 +1,7 @@
 //! `system.answers`, `system.archive_changes`, `system.balance`, `system.batches`, `system.history`, `system.runs` and
 //! `system.unknown_fields`: what the node knows of itself, as tables.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
@@ -11,7 +10,7 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use async_trait::async_trait;
 use pinflow_dashboard::view::{BalanceRow, Lane};
-use pinflow_lane::ObjectChange;
+use pinflow_lane::{LaneError, ObjectChange};
 use pinflow_pipeline::{Pipeline, Work};
 use pinflow_query::SystemTables;
 use pinflow_schedule::{JobRun, RunHistory, TaskState};
@@ -30,8 +29,6 @@ pub(crate) const RUNS_SHOWN: usize = 200;
 #[derive(Debug, Default)]
 pub(crate) struct NodeTables {
     node: OnceLock<(Weak<Stages>, RunHistory)>,
-    /// What the newest run of each stream's batch lane found changed in the archive.
-    archive_changes: Mutex<BTreeMap<String, Vec<ObjectChange>>>,
 }
 
 impl NodeTables {
@@ -39,16 +36,6 @@ impl NodeTables {
     pub fn tell_of(&self, stages: &Arc<Stages>, history: RunHistory) {
         // A second call would be of the same node.
         let _ = self.node.set((Arc::downgrade(stages), history));
-    }
-
-    /// What a run of a stream's batch lane found changed in the archive.
-    pub fn set_archive_changes(&self, stream: &str, changes: Vec<ObjectChange>) {
-        self.archive_changes().insert(stream.to_owned(), changes);
-    }
-
-    fn archive_changes(&self) -> MutexGuard<'_, BTreeMap<String, Vec<ObjectChange>>> {
-        // An entry is replaced whole: the map is sound even if a holder panicked.
-        self.archive_changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -64,7 +51,7 @@ impl SystemTables for NodeTables {
         let (stages, past_runs) = node.ok_or("the node is not there")?;
         match name {
             "answers" => Ok(answers(stages.pipeline(), &past_runs.list(RUNS_SHOWN))),
-            "archive_changes" => Ok(archive_changes(&self.archive_changes())),
+            "archive_changes" => archive_changes(&stages).await.map_err(|error| error.to_string()),
             "balance" => balance_rows(&stages).await.map(|rows| balance(&rows)).map_err(|error| error.to_string()),
             "batches" => Ok(batches::table(&stages.statuses)),
             "history" => history::rows(&stages).await.map_err(|error| error.to_string()),
@@ -118,22 +105,25 @@ fn balance(rows: &[BalanceRow]) -> RecordBatch {
     ])
 }
 
-/// A row an object.
-fn archive_changes(changes: &BTreeMap<String, Vec<ObjectChange>>) -> RecordBatch {
-    let rows: Vec<_> =
-        changes.iter().flat_map(|(stream, changes)| changes.iter().map(move |change| (stream, change))).collect();
+/// A row an object, or a partition of which all are gone.
+async fn archive_changes(stages: &Stages) -> Result<RecordBatch, LaneError> {
+    let mut rows = Vec::new();
+    for stream in &stages.pipeline().streams {
+        let changes = pinflow_lane::archive_changes(&stages.tables, stream).await?;
+        rows.extend(changes.into_iter().map(|change| (&stream.name, change)));
+    }
     let text = |values: Vec<String>| -> ArrayRef { Arc::new(StringArray::from(values)) };
     let number = |of: fn(&ObjectChange) -> u64| -> ArrayRef {
         Arc::new(rows.iter().map(|(_, change)| Some(of(change).cast_signed())).collect::<Int64Array>())
     };
-    table(vec![
+    Ok(table(vec![
         ("stream", text(rows.iter().map(|(stream, _)| (*stream).clone()).collect())),
         ("topic", text(rows.iter().map(|(_, change)| change.at.topic.to_string()).collect())),
         ("partition", number(|change| change.at.partition.0.into())),
         ("first_offset", number(|change| change.start.0)),
         ("path", text(rows.iter().map(|(_, change)| change.path.clone()).collect())),
         ("change", text(rows.iter().map(|(_, change)| change.fault.as_str().to_owned()).collect())),
-    ])
+    ]))
 }
 
 /// A row a task.

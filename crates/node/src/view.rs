@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
     Lane as LaneView, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileSample, ReconcileView,
-    RunState as RunStateView, RunView, Scope as ScopeView, StreamProgress, TaskView,
+    RunState as RunStateView, RunView, Scope as ScopeView, StartRequest, StreamProgress, TaskView,
 };
 use pinflow_dashboard::{ErrorKind, NodeView, ViewError};
 use pinflow_event::Timestamp;
@@ -92,8 +92,9 @@ impl NodeView for View {
         Ok(self.run_view(&run))
     }
 
-    async fn start_job(&self, job: &str, task: Option<&str>, full: bool) -> Result<String, ViewError> {
-        let scope = RunScope { only: task, full };
+    async fn start_job(&self, job: &str, request: &StartRequest) -> Result<String, ViewError> {
+        let StartRequest { task, full, accept_missing } = request;
+        let scope = RunScope { only: task.as_deref(), full: *full, accept_missing: *accept_missing };
         let started = self.scheduler.start(job, scope, Trigger::Manual).await.map_err(|error| {
             let kind = match &error {
                 ScheduleError::UnknownJob { .. } | ScheduleError::UnknownTask { .. } => ErrorKind::NotFound,

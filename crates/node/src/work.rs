@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use pinflow_dashboard::view::{BalanceRow, Lane as LaneView};
 use pinflow_event::Timestamp;
-use pinflow_lane::{BatchRun, LaneError};
+use pinflow_lane::{BatchRun, Beside, LaneError, MissingRecords, ObjectChange};
 use pinflow_pipeline::{Lane, Task, Work};
 use pinflow_query::{Answer, QueryError, Reconciliation, result_application};
 use pinflow_schedule::{TaskContext, TaskFailure, TaskOutcome, TaskRunner};
@@ -37,7 +37,11 @@ impl TaskRunner for Worker {
             .upgrade()
             .ok_or_else(|| TaskFailure { message: "the node is stopping".to_owned(), retry: false })?;
         match &task.work {
-            Work::Clean { stream, full } => clean(&stages, stream, *full || context.full).await,
+            Work::Clean { stream, full } if *full || context.full => {
+                let missing = if context.accept_missing { MissingRecords::Accept } else { MissingRecords::Refuse };
+                clean(&stages, stream, Some(missing)).await
+            }
+            Work::Clean { stream, .. } => clean(&stages, stream, None).await,
             Work::Query { query } => answer(&stages, query, context).await,
             Work::Reconcile { stream } => reconcile(&stages, stream).await,
         }
@@ -45,8 +49,9 @@ impl TaskRunner for Worker {
     }
 }
 
-/// Archives what is acknowledged by now, then takes what is archived to the table: what is new of it, or with `full` all of it anew.
-async fn clean(stages: &Stages, stream: &str, full: bool) -> Result<TaskOutcome, NodeError> {
+/// Archives what is acknowledged by now, then takes what is archived to the table: what is new of it, or all of it anew, where it
+/// says what becomes of records that are missing.
+async fn clean(stages: &Stages, stream: &str, anew: Option<MissingRecords>) -> Result<TaskOutcome, NodeError> {
     let ends = stages.ends(&stages.stream(stream)?.batch.topic).await?;
     stages.archive.flush_through(&ends).await?;
     let lane = Arc::clone(&stages.batch_lanes[stream]);
@@ -54,42 +59,44 @@ async fn clean(stages: &Stages, stream: &str, full: bool) -> Result<TaskOutcome,
     // In a task of its own: a commit that was begun is finished even if the run is cancelled.
     let work = tokio::spawn(async move {
         let mut lane = lane.lock().await;
-        if !full {
-            return lane.run().await;
-        }
+        let Some(missing) = anew else { return lane.run().await };
         replay::forget(&replays, Lane::Batch, &name);
-        lane.rebuild(log).await
+        lane.rebuild(log, missing).await
     });
-    let run = work.await.expect("the batch lane does not panic");
-    let changes = match &run {
-        Ok(run) => run.changes.clone(),
-        Err(LaneError::ObjectsChanged { changes, .. }) => changes.clone(),
-        Err(_) => Vec::new(),
-    };
-    stages.system.set_archive_changes(stream, changes);
-    let run = run?;
-    Ok(TaskOutcome { rows: Some(run.rows), note: clean_note(&run, full) })
+    let run = work.await.expect("the batch lane does not panic")?;
+    Ok(TaskOutcome { rows: Some(run.rows), note: clean_note(&run) })
 }
 
 /// What a run says about itself, and about what changed behind its back.
-fn clean_note(run: &BatchRun, full: bool) -> String {
-    /// Changes that are named, of many.
-    const NAMED: usize = 3;
-    let BatchRun { records, duplicates, dead, mixed, changes, .. } = run;
-    let mut note = format!("{records} records, {duplicates} duplicates, {dead} dead");
-    if full {
-        note.push_str("; built anew");
-    }
+fn clean_note(run: &BatchRun) -> String {
+    let BatchRun { records, rows, duplicates, dead, mixed, changes, told_before, beside, rows_before } = run;
+    let mut note = vec![format!("{records} records, {duplicates} duplicates, {dead} dead")];
+    note.extend(rows_before.map(|before| format!("built anew: {before} rows before, {rows} after")));
     if *mixed {
-        note.push_str(
-            "; the definition has changed, the table holds rows of both: `pinflow run --full` builds it anew",
+        note.push(
+            "the definition has changed, the table holds rows of both: `pinflow run --full` builds it anew".to_owned(),
         );
     }
-    for change in changes.iter().take(NAMED) {
-        note.push_str(&format!("; {change}"));
+    if !changes.is_empty() {
+        note.push(ObjectChange::list(changes));
     }
-    if changes.len() > NAMED {
-        note.push_str(&format!("; and {} more (system.archive_changes)", changes.len() - NAMED));
+    if *told_before > 0 {
+        note.push(format!("earlier changes of the archive: {told_before} (system.archive_changes)"));
+    }
+    note.extend(beside_note(beside));
+    note.join("; ")
+}
+
+/// What a run says about what it met in the archive that is no records.
+fn beside_note(beside: &Beside) -> Vec<String> {
+    let Beside { strangers, empty } = beside;
+    let mut note = Vec::new();
+    if let Some(first) = &strangers.first {
+        let files = strangers.count;
+        note.push(format!("files whose names are not ours were not read: {files}, the first is `{first}`"));
+    }
+    if let Some(first) = empty.first() {
+        note.push(format!("objects with nothing in them: {}, the first is `{first}`", empty.len()));
     }
     note
 }
@@ -180,6 +187,7 @@ fn may_pass(error: &NodeError) -> bool {
                 LaneError::Table(TableError::SchemaChanged { .. })
                     | LaneError::DefinitionChanged { .. }
                     | LaneError::ObjectsChanged { .. }
+                    | LaneError::RecordsMissing { .. }
             )
             | NodeError::Query(QueryError::Syntax { .. } | QueryError::UnknownColumn { .. } | QueryError::Plan { .. })
     )

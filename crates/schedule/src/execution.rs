@@ -88,8 +88,8 @@ impl Execution {
     async fn attempt(&self, task: &Task, attempt: u32) -> Attempt {
         let run = self.record.run().await;
         let stop = self.stop.child_token();
-        let JobRun { id, job, run_time, full, .. } = run;
-        let context = TaskContext { job, run_id: id, attempt, run_time, full, stop };
+        let JobRun { id, job, run_time, full, accept_missing, .. } = run;
+        let context = TaskContext { job, run_id: id, attempt, run_time, full, accept_missing, stop };
         let (runner, task) = (self.runner.clone(), task.clone());
         let mut work = tokio::spawn(async move { runner.run(&task, &context).await });
         let ended = tokio::select! {

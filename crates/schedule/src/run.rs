@@ -25,6 +25,8 @@ pub struct RunScope<'a> {
     pub only: Option<&'a str>,
     /// Tasks that clean build their tables anew, in place of cleaning what is new.
     pub full: bool,
+    /// Those tables may lack records that the archive has no more.
+    pub accept_missing: bool,
 }
 
 /// How a run is doing.
@@ -86,6 +88,9 @@ pub struct JobRun {
     /// Whether tasks that clean build their tables anew.
     #[serde(default)]
     pub full: bool,
+    /// Whether those tables may lack records that the archive has no more.
+    #[serde(default)]
+    pub accept_missing: bool,
     /// The time that the run is for: when it was due, or when it was asked for.
     pub run_time: Timestamp,
     /// When it began.
@@ -127,11 +132,11 @@ impl JobRun {
         run_time: Timestamp,
         started: Timestamp,
     ) -> Self {
-        let RunScope { only, full } = scope;
+        let RunScope { only, full, accept_missing } = scope;
         let tasks =
             job.tasks.iter().filter(|task| only.is_none_or(|only| task.name == only)).map(TaskRun::new).collect();
         let (job, state) = (job.name.clone(), RunState::Running);
-        Self { id, job, trigger, state, full, run_time, started, ended: None, tasks }
+        Self { id, job, trigger, state, full, accept_missing, run_time, started, ended: None, tasks }
     }
 
     /// The task of that name.

@@ -31,6 +31,8 @@ pub struct TaskContext {
     pub run_time: Timestamp,
     /// Whether tasks that clean build their tables anew.
     pub full: bool,
+    /// Whether those tables may lack records that the archive has no more.
+    pub accept_missing: bool,
     /// Cancelled when the run is; for work that a drop does not reach.
     pub stop: CancellationToken,
 }

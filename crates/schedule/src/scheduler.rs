@@ -118,7 +118,7 @@ impl Scheduler {
         only: Option<&str>,
         trigger: Trigger,
     ) -> Result<StartedRun, ScheduleError> {
-        self.start(job, RunScope { only, full: false }, trigger).await
+        self.start(job, RunScope { only, ..RunScope::default() }, trigger).await
     }
 
     /// As [`Scheduler::start_job`], with everything that can be said about how much is done.

@@ -193,7 +193,7 @@ async fn a_parquet_object_that_is_none_is_told() {
     let mut batches =
         ArchiveReader::new(store).records(&at(), Offset(0), pinflow_archive::ReadSettings::default()).await.unwrap();
     let error = batches.next_batch().await.unwrap().unwrap_err();
-    assert!(matches!(&error, ArchiveError::Store { path, .. } if path.as_ref().ends_with("0.parquet")), "{error}");
+    assert!(matches!(&error, ArchiveError::Damaged { path, .. } if path.as_ref().ends_with("0.parquet")), "{error}");
 }
 
 #[tokio::test]

@@ -15,7 +15,11 @@ use crate::support::{at, json, object, read_from, store_of};
 
 /// What reading gives: the offsets of each batch, or the error's kind.
 async fn story(store: &Arc<dyn ObjectStore>, from: u64, settings: ReadSettings) -> Vec<String> {
-    let mut batches = ArchiveReader::new(store.clone()).records(&at(), Offset(from), settings).await.unwrap();
+    story_of(&ArchiveReader::new(store.clone()), from, settings).await
+}
+
+async fn story_of(reader: &ArchiveReader, from: u64, settings: ReadSettings) -> Vec<String> {
+    let mut batches = reader.records(&at(), Offset(from), settings).await.unwrap();
     let mut story = Vec::new();
     while let Some(next) = batches.next_batch().await {
         story.push(match next {
@@ -106,6 +110,11 @@ async fn objects_of_other_kinds_are_told_where_they_matter() {
     assert!(story_from_start[0].contains("of a kind that is not read here"), "{story_from_start:?}");
     assert_eq!(story_from_start[1..], ["missing 0..5", "5..7"]);
     assert_eq!(story(&store, 6, ReadSettings::default()).await, ["6..7"]);
+    // What stands before it does not wait for it.
+    let store = store_of(&[("0.json", b"1\n2\n"), ("2.txt", b"?"), ("3.json", b"4\n")]).await;
+    let story = story(&store, 0, ReadSettings::default()).await;
+    assert!(story[1].contains("2.txt` is of a kind that is not read here"), "{story:?}");
+    assert_eq!([&story[0], &story[2], &story[3]], ["0..2", "missing 2..3", "3..4"]);
 }
 
 #[tokio::test]
@@ -229,19 +238,102 @@ async fn a_line_of_100_megabytes_is_one_record() {
     assert_eq!(sizes, [5, 100_000_000 - 7, 4, 4]);
 }
 
-/// A local object of another name, an empty one, and a folder that is named as one are no records and do no harm.
-#[tokio::test]
-async fn a_folder_in_the_way_is_no_object() {
+/// A partition's folder on a disk, and a reader of the archive that it is in.
+fn local_partition() -> (tempfile::TempDir, std::path::PathBuf, ArchiveReader) {
     let folder = tempfile::TempDir::new().unwrap();
     let partition = folder.path().join("topics/demo.pin/partition=0");
-    std::fs::create_dir_all(partition.join("demo.pin+0+0000000001.json")).unwrap();
-    std::fs::write(partition.join("demo.pin+0+0000000000.json"), "1\n").unwrap();
-    std::fs::write(partition.join("demo.pin+0+0000000001.json.gz"), gzip(b"")).unwrap();
-    let store: Arc<dyn ObjectStore> = Arc::new(DurableLocalStore::open(folder.path()).unwrap());
+    std::fs::create_dir_all(&partition).unwrap();
+    let store = Arc::new(DurableLocalStore::open(folder.path()).unwrap());
     let reader = ArchiveReader::local(store, folder.path().to_owned());
-    let batches = reader.records(&at(), Offset(0), ReadSettings::default()).await.unwrap();
-    let batches: Vec<_> = batches.into_stream().try_collect().await.unwrap();
-    assert_eq!(batches.iter().map(|batch| batch.len()).sum::<usize>(), 1);
+    (folder, partition, reader)
+}
+
+#[tokio::test]
+async fn a_folder_in_the_place_of_an_object_is_told() {
+    let (_folder, partition, reader) = local_partition();
+    std::fs::write(partition.join("demo.pin+0+0000000000.json"), "1\n").unwrap();
+    std::fs::create_dir_all(partition.join("demo.pin+0+0000000001.json")).unwrap();
+    let told = "folder, and its name is that of an object";
+    let story = story_of(&reader, 0, ReadSettings::default()).await;
+    assert_eq!(story[0], "0..1");
+    assert!(story[1].contains("+0000000001.json` is a folder") && story[1].contains(told), "{story:?}");
+    assert_eq!(story.len(), 2);
+    // A store has no folders, but names that lead into one.
+    let store = store_of(&[("0.json", b"1\n"), ("1.json/part-0", b"2\n"), ("1.json/part-1", b"3\n")]).await;
+    let story = story_of(&ArchiveReader::new(store.clone()), 0, ReadSettings::default()).await;
+    assert!(story.len() == 2 && story[1].contains(told), "{story:?}");
+    assert!(matches!(ArchiveReader::new(store).extent(&at()).await, Err(ArchiveError::Folder { .. })));
+}
+
+#[tokio::test]
+async fn an_object_with_nothing_in_it_is_named() {
+    let store = store_of(&[("0.json", b"1\n"), ("1.json.gz", &gzip(b"")), ("3.json", b"1\n"), ("4.json", b"")]).await;
+    let mut batches = ArchiveReader::new(store).records(&at(), Offset(0), ReadSettings::default()).await.unwrap();
+    let empty = batches.empty_objects();
+    let mut faults = Vec::new();
+    while let Some(next) = batches.next_batch().await {
+        faults.extend(next.err().map(|error| error.to_string()));
+    }
+    assert_eq!(faults.len(), 1);
+    assert!(faults[0].contains("+1.json.gz` should, but is empty; restore it from a copy"), "{faults:?}");
+    assert_eq!(empty.paths(), [object("1.json.gz"), object("4.json")]);
+}
+
+#[tokio::test]
+async fn what_no_reader_could_open_says_so_with_its_offset() {
+    let (_folder, partition, reader) = local_partition();
+    std::fs::write(partition.join("demo.pin+0+0.json"), "1\n").unwrap();
+    std::fs::write(partition.join("demo.pin+0+1.parquet"), "no such thing").unwrap();
+    std::os::unix::fs::symlink("/nowhere", partition.join("demo.pin+0+2.json")).unwrap();
+    let story = story_of(&reader, 0, ReadSettings::default()).await;
+    let expected = ["0..1", "damaged at 0, offset 1", "missing 1..2", "damaged at 0, offset 2"];
+    assert_eq!(story, expected);
+    let whole = reader.objects(&at(), Offset(1)).await.unwrap().objects;
+    assert!(matches!(reader.read(&whole[0]).await, Err(ArchiveError::Damaged { offset: Offset(1), .. })));
+}
+
+/// Lines that an editor adds behind the last record, and the mark that it puts before the first.
+#[tokio::test]
+async fn blank_lines_at_the_end_of_an_object_hold_no_offset() {
+    let store = store_of(&[
+        ("0.json", b"1\n2\n\n"),
+        ("2.json", b"\xef\xbb\xbf3\n\n \n6\n\r\n  "),
+        ("6.json.gz", &gzip(b"7\n\n\n")),
+        ("7.json", b"8"),
+    ])
+    .await;
+    let expected: Vec<_> = (0..).zip(["1", "2", "3", "", " ", "6", "7", "8"].map(json)).collect();
+    assert_eq!(read_from(&store, 0).await.len(), 8);
+    for (read, expected) in read_from(&store, 0).await.iter().zip(&expected) {
+        let text = |value: &crate::support::Value| String::from_utf8(value.clone().unwrap()).unwrap().trim().to_owned();
+        assert_eq!((read.0, text(&read.1)), (expected.0, text(&expected.1)));
+    }
+    for batch_records in 1..4 {
+        let settings = ReadSettings { batch_records, ..ReadSettings::default() };
+        assert!(story(&store, 0, settings).await.iter().all(|part| part.contains("..")), "{batch_records}");
+    }
+    let settings = ReadSettings { batch_bytes: 1, ..ReadSettings::default() };
+    assert_eq!(story(&store, 3, settings).await.last().unwrap(), "7..8");
+    store.delete(&object("7.json")).await.unwrap();
+    assert_eq!(ArchiveReader::new(store).extent(&at()).await.unwrap().end, Offset(7));
+}
+
+#[tokio::test]
+async fn names_that_are_none_of_the_layout_are_counted() {
+    let (folder, partition, reader) = local_partition();
+    for name in ["data.json", "demo.pin+0+0.json", "demo.pin+0+0.keys.json", "_SUCCESS", ".hidden", "demo.pin+1+0.json"]
+    {
+        std::fs::write(partition.join(name), "").unwrap();
+    }
+    let topic = folder.path().join("topics/demo.pin");
+    for name in ["day=1/data.json", "day=1/demo.pin+0+5.json", "day=1/_temporary/x", "_manifests/x", "loose.json"] {
+        std::fs::create_dir_all(topic.join(name).parent().unwrap()).unwrap();
+        std::fs::write(topic.join(name), "").unwrap();
+    }
+    let beside = reader.survey(&at().topic).await.unwrap().strangers;
+    assert_eq!((beside.count, beside.first.unwrap().as_ref()), (2, "topics/demo.pin/day=1/data.json"));
+    let own = reader.objects_since(&at(), Offset(0), None).await.unwrap().strangers;
+    assert_eq!((own.count, own.first.unwrap().as_ref()), (2, "topics/demo.pin/partition=0/data.json"));
 }
 
 /// What an earlier run took is skipped without keeping it.

@@ -165,14 +165,23 @@ async fn a_newest_object_that_does_not_tell_its_end_is_refused() {
     for (name, content) in torn {
         let error =
             recover(&store_of(&[("0000000000.json", b"1\n2\n3\n"), (name, content)]).await, &log).await.unwrap_err();
-        assert!(matches!(&error, ArchiveError::Torn { path } if *path == object(name)), "{name} {content:?}: {error}");
+        assert!(
+            matches!(&error, ArchiveError::Torn { path, .. } if *path == object(name)),
+            "{name} {content:?}: {error}"
+        );
+        assert!(error.to_string().contains("written anew from the log"), "{error}");
     }
+    // What the log has no more must not be removed.
+    let shorter = log_of(&vec![json("{}"); 2]).await;
+    let torn = store_of(&[("0000000000.json", b"1\n2\n3\n"), ("0000000003.json", b"")]).await;
+    let error = recover(&torn, &shorter).await.unwrap_err().to_string();
+    assert!(error.contains("+0000000003.json` is empty or ends within a record; restore it from a copy"), "{error}");
     let twice = store_of(&[("0000000003.json", b"1\n"), ("0000000003.raw", b"\0\0\0\0")]).await;
     assert!(matches!(recover(&twice, &log).await.unwrap_err(), ArchiveError::Repeated { .. }));
     let packed = store_of(&[("0000000000.json", b"1\n"), ("0000000003.avro", b"?")]).await;
     assert!(matches!(recover(&packed, &log).await.unwrap_err(), ArchiveError::UnknownKind { .. }));
     let broken = store_of(&[("0000000000.json", b"1\n"), ("0000000003.json.gz", b"?")]).await;
-    assert!(matches!(recover(&broken, &log).await.unwrap_err(), ArchiveError::Store { action: "read", .. }));
+    assert!(matches!(recover(&broken, &log).await.unwrap_err(), ArchiveError::Damaged { .. }));
 }
 
 #[tokio::test]

@@ -25,6 +25,9 @@ pub struct Run {
     /// SELECT or key have changed
     #[arg(long)]
     full: bool,
+    /// With `--full`: also where the archive lacks records that a table has; they are gone from it then, but for its older versions
+    #[arg(long, requires = "full")]
+    accept_missing: bool,
     /// How the tasks are written
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -45,12 +48,20 @@ impl Run {
                 Reach::Folder(Box::new(folder))
             }
         };
+        let scope = RunScope { only: task.as_deref(), full: self.full, accept_missing: self.accept_missing };
         let run = tokio::select! {
-            run = reach.run(&job, RunScope { only: task.as_deref(), full: self.full }) => Some(run?),
+            run = reach.run(&job, scope) => Some(run?),
             () = session.interrupt.wait() => None,
         };
         if let Some(run) = &run {
-            session.terminal.print(report::tasks(run).text(self.format, session.terminal.width()))?;
+            let width = session.terminal.width();
+            session.terminal.print(match self.format {
+                Format::Table => {
+                    let (tasks, remarks) = report::tasks_and_remarks(run);
+                    tasks.text(self.format, width) + &remarks
+                }
+                Format::Json | Format::Csv => report::tasks(run).text(self.format, width),
+            })?;
         }
         reach.close().await?;
         let Some(run) = run else { return Ok(Status::Interrupted) };

@@ -213,7 +213,7 @@ impl Reach {
         }
         match self {
             Self::Remote(remote) => {
-                let body = json!({ "task": scope.only, "full": scope.full });
+                let body = json!({ "task": scope.only, "full": scope.full, "accept_missing": scope.accept_missing });
                 let started: Started = remote.post(&["jobs", job, "runs"], &body).await?;
                 loop {
                     let run: Run = remote.get(&["runs", &started.run_id]).await?;

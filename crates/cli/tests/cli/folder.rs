@@ -54,11 +54,31 @@ fn one_task_is_run_alone() {
     assert!(lines[1].starts_with("clean.geo,succeeded,1,"), "{tasks}");
 }
 
+/// A table is as wide as its columns have to be; sentences stand below it.
+#[test]
+fn what_a_run_has_to_say_stands_below_its_table() {
+    let place = empty_run();
+    let partition = place.path().join("pinflow-data/archive/topics/demo.geo/partition=0");
+    std::fs::create_dir_all(&partition).unwrap();
+    std::fs::write(partition.join("data.json"), "{}\n").unwrap();
+    let run = place.succeed(&["run", "clean.geo"]);
+    let remark = "clean.geo: files whose names are not ours were not read: 1, the first is `topics/demo.geo/partition=0/data.json`";
+    assert!(run.lines().any(|line| line == remark), "{run}");
+
+    std::fs::write(partition.join("demo.geo+0+0000000000.txt"), "x").unwrap();
+    let run = place.call(&["run", "clean.geo"]);
+    let (table, below): (Vec<&str>, Vec<&str>) = run.stdout.lines().partition(|line| !line.starts_with("clean.geo: "));
+    assert_eq!((run.status, below.len()), (1, 1), "{}", run.stdout);
+    assert!(below[0].contains("+0000000000.txt` is of a kind that is not read here"), "{below:?}");
+    assert!(table.iter().all(|line| line.chars().count() < 100), "{table:?}");
+    place.fail(2, &["run", "clean.geo", "--accept-missing"]);
+}
+
 #[test]
 fn tables_are_built_anew() {
     let place = empty_run();
     let tasks = place.succeed(&["run", "clean.geo", "--full", "--format", "csv"]);
-    assert!(tasks.contains("built anew"), "{tasks}");
+    assert!(tasks.contains("built anew: 0 rows before, 0 after"), "{tasks}");
     let untouched = place.succeed(&["replay", "geo", "--format", "csv"]);
     assert!(untouched.contains("geo,stream,0,0,0,0,0,0,"), "{untouched}");
     place.succeed(&["replay", "geo", "--yes"]);

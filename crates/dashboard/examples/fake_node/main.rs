@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use async_trait::async_trait;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, Column, Counters, DeadLetter, Health, HealthState, Lane, LetterOutcome, LetterSelection,
-    Overview, QueryResult, ReconcileView, RunState, RunView, Scope, TaskView,
+    Overview, QueryResult, ReconcileView, RunState, RunView, Scope, StartRequest, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{Clock, Timestamp};
@@ -127,7 +127,7 @@ impl NodeView for FakeNode {
         run.ok_or_else(|| ViewError::new(ErrorKind::NotFound, format!("there is no run `{id}`")))
     }
 
-    async fn start_job(&self, job: &str, _: Option<&str>, _: bool) -> Result<String, ViewError> {
+    async fn start_job(&self, job: &str, _: &StartRequest) -> Result<String, ViewError> {
         if job != "nightly" {
             return Err(ViewError::new(ErrorKind::NotFound, format!("there is no job `{job}`")).hint("try `nightly`"));
         }

@@ -11,7 +11,7 @@ use axum::response::Response;
 use pinflow_dashboard::view::{
     AnswerView, BalanceRow, ChartKind, ChartView, Column, Counters, DeadLetter, GatewayCounters, Health, HealthState,
     Lane, LetterOutcome, LetterSelection, Overview, QueryResult, ReconcileSample, ReconcileView, RunState, RunView,
-    Scope, StreamProgress, TaskView,
+    Scope, StartRequest, StreamProgress, TaskView,
 };
 use pinflow_dashboard::{Dashboard, ErrorKind, NodeView, ViewError};
 use pinflow_event::{ManualClock, Timestamp};
@@ -80,7 +80,7 @@ impl NodeView for FakeNode {
         })
     }
 
-    async fn start_job(&self, job: &str, _: Option<&str>, _: bool) -> Result<String, ViewError> {
+    async fn start_job(&self, job: &str, _: &StartRequest) -> Result<String, ViewError> {
         match job {
             "daily" => Ok(format!("run-{}", self.runs_started.fetch_add(1, Ordering::SeqCst) + 1)),
             "busy" => Err(ViewError::new(ErrorKind::Conflict, "job `busy` runs already")),

@@ -11,8 +11,7 @@ use object_store::{
     CopyOptions, GetOptions, GetResult, ListResult, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
     PutMultipartOptions, PutOptions, PutPayload, PutResult, Result,
 };
-use pinflow_event::Offset;
-use pinflow_lane::{BatchSettings, ChangedDefinition, ChangedObjects, LaneError, LaneWriter, ObjectFault};
+use pinflow_lane::{BatchSettings, ChangedDefinition, LaneError, LaneWriter, MissingRecords};
 use pinflow_pipeline::Lane;
 
 use crate::world::{MENDED, PLAIN, World, lines, mended, plain};
@@ -32,7 +31,7 @@ async fn a_changed_definition_asks_for_a_rebuild() {
     world.batch_lane("-- sizes\nSELECT id,\n  size FROM input").await.run().await.unwrap();
     assert_eq!(world.rows("batch").await, plain(0..6));
 
-    let run = world.batch_lane(MENDED).await.rebuild(Arc::clone(&world.log)).await.unwrap();
+    let run = world.batch_lane(MENDED).await.rebuild(Arc::clone(&world.log), MissingRecords::Refuse).await.unwrap();
     assert_eq!((run.records, run.rows), (6, 5));
     assert_eq!(world.rows("batch").await, mended(0..6));
     world.put(6, "json", lines(6..8)).await;
@@ -61,7 +60,7 @@ async fn a_table_with_other_columns_is_rebuilt() {
     world.batch_lane("SELECT id FROM input").await.run().await.unwrap();
     let mut lane = world.batch_lane(PLAIN).await;
     lane.run().await.unwrap_err();
-    lane.rebuild(Arc::clone(&world.log)).await.unwrap();
+    lane.rebuild(Arc::clone(&world.log), MissingRecords::Refuse).await.unwrap();
     assert_eq!(world.rows("batch").await, plain(0..3));
     world.put(3, "json", lines(3..4)).await;
     assert_eq!(lane.run().await.unwrap().rows, 1);
@@ -74,63 +73,14 @@ async fn a_rebuild_that_fails_leaves_the_table_as_it_was() {
     world.batch_lane(PLAIN).await.run().await.unwrap();
     world.put(5, "json", lines(5..7)).await;
     let mut lane = world.batch_lane(MENDED).await;
-    let error = lane.rebuild(Arc::clone(&world.log)).await.unwrap_err();
+    let error = lane.rebuild(Arc::clone(&world.log), MissingRecords::Refuse).await.unwrap_err();
     assert!(error.to_string().contains("lacks the offsets 3 to before 5"), "{error}");
     assert_eq!(world.rows("batch").await, plain(0..3));
     world.put(3, "json", lines(3..5)).await;
-    lane.rebuild(Arc::clone(&world.log)).await.unwrap();
+    lane.rebuild(Arc::clone(&world.log), MissingRecords::Refuse).await.unwrap();
     assert_eq!(world.rows("batch").await, mended(0..7));
     let status = LaneWriter::open(world.parts(Lane::Batch, MENDED).await).await.unwrap().status().get();
     assert_eq!((status.rows, status.filtered), (6, 1));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_changes_behind_the_lane_is_reported_until_the_table_is_rebuilt() {
-    let world = World::new().await;
-    for start in [0, 2, 4] {
-        world.put(start, "json", lines(start.cast_signed()..start.cast_signed() + 2)).await;
-    }
-    let mut lane = world.batch_lane(PLAIN).await;
-    assert_eq!(lane.run().await.unwrap().changes, []);
-    assert_eq!(lane.run().await.unwrap().changes, [], "what is as it was is no change");
-
-    world.store.delete(&world.object(0, "json")).await.unwrap();
-    world.put(2, "json", lines(20..22)).await;
-    world.put(3, "json", lines(30..31)).await;
-    world.put(6, "json", lines(6..7)).await;
-    let expected = [(0, ObjectFault::Vanished), (2, ObjectFault::Rewritten), (3, ObjectFault::Late)]
-        .map(|(start, fault)| (Offset(start), fault));
-    let run = lane.run().await.unwrap();
-    assert_eq!(run.rows, 1, "what is new is cleaned");
-    let seen: Vec<_> = run.changes.iter().map(|change| (change.start, change.fault)).collect();
-    assert_eq!(seen, expected);
-    assert!(run.changes[0].path.ends_with("orders+0+0000000000.json"), "{:?}", run.changes[0]);
-
-    // Another process, which fails where that is wanted.
-    let settings = BatchSettings { changed_objects: ChangedObjects::Fail, ..BatchSettings::default() };
-    let error = world.batch_lane(PLAIN).await.with_settings(settings).run().await.unwrap_err();
-    for part in ["+0000000000.json` is gone", "+0000000002.json` was rewritten", "+0000000003.json` came after"] {
-        assert!(error.to_string().contains(part), "{error}");
-    }
-
-    world.put(0, "json", lines(0..2)).await;
-    world.store.delete(&world.object(3, "json")).await.unwrap();
-    lane.rebuild(Arc::clone(&world.log)).await.unwrap();
-    assert_eq!(lane.run().await.unwrap().changes, []);
-    assert_eq!(world.rows("batch").await.len(), 7);
-}
-
-/// The ledger came later than the table: what is there counts as read.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_that_is_older_than_its_ledger_has_no_changes() {
-    let world = World::new().await;
-    world.put(0, "json", lines(0..2)).await;
-    world.batch_lane(PLAIN).await.run().await.unwrap();
-    std::fs::remove_dir_all(world.folder.path().join("ledger")).unwrap();
-    world.put(2, "json", lines(2..4)).await;
-    assert_eq!(world.batch_lane(PLAIN).await.run().await.unwrap().changes, []);
-    world.store.delete(&world.object(0, "json")).await.unwrap();
-    assert_eq!(world.batch_lane(PLAIN).await.run().await.unwrap().changes.len(), 1);
 }
 
 /// Which names listings were asked to begin behind.

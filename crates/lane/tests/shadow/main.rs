@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod archive_changes;
 mod bad_input;
 mod batch;
 mod replay;

@@ -47,3 +47,37 @@ async fn objects_of_the_connector_are_cleaned_by_every_run() {
     running.node.stop().await.unwrap();
     assert_eq!(std::fs::read_dir(archive.path()).unwrap().count(), 1, "nothing is written beside `topics`");
 }
+
+/// What a run found changed is there for whoever asks later, in another process.
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_of_the_archive_outlive_the_node_that_found_them() {
+    let (data, archive) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pipeline = pinterest();
+    let partition = archive.path().join(format!("topics/{}/partition=0", pipeline.stream("geo").unwrap().batch.topic));
+    std::fs::create_dir_all(&partition).unwrap();
+    let object = |offset: usize| partition.join(format!("demo.geo+0+{offset:010}.json"));
+    let lines = repository().join("testdata/golden/input/geo.ndjson");
+    for (offset, line) in std::fs::read_to_string(lines).unwrap().lines().take(3).enumerate() {
+        std::fs::write(object(offset), line).unwrap();
+    }
+    let mut settings = NodeConfig { archive_folder: Some(archive.path().to_owned()), ..config(data.path(), pipeline) };
+    settings.archive.read_only = true;
+    let notes = async |remove: Option<usize>| {
+        let node = Node::open(settings.clone()).await.unwrap();
+        if let Some(offset) = remove {
+            std::fs::remove_file(object(offset)).unwrap();
+        }
+        let run = node.run_job("daily", Some("clean.geo"), Trigger::Manual).await.unwrap();
+        node.stop().await.unwrap();
+        run.tasks[0].note.clone()
+    };
+    notes(None).await;
+    let note = notes(Some(1)).await;
+    assert!(note.ends_with("; object `topics/demo.geo/partition=0/demo.geo+0+0000000001.json` is gone"), "{note}");
+    assert!(notes(None).await.ends_with("; earlier changes of the archive: 1 (system.archive_changes)"));
+    let node = Node::open(settings.clone()).await.unwrap();
+    let sql = "SELECT stream, first_offset, change FROM system.archive_changes";
+    let told = node.view().query(sql, Lane::Batch.into(), 10).await.unwrap();
+    assert_eq!(told.rows, [[json!("geo"), json!(1), json!("vanished")]]);
+    node.stop().await.unwrap();
+}
