@@ -22,7 +22,6 @@ use crate::error::LaneError;
 use crate::fresh::{Committed, SharedCommitted};
 use crate::gathering::Gathering;
 use crate::keys;
-use crate::removal::Removal;
 use crate::replay::{Replay, live_place};
 
 use crate::status::{BatchStatus, SharedStatus};
