@@ -127,7 +127,7 @@ pub fn tasks_and_remarks(run: &Run) -> (Rows, String) {
     let mut rows = Rows::new(&["task", "state", "attempts", "ms", "note"]);
     let mut remarks = String::new();
     for task in &run.tasks {
-        let mut note = task.note.split("; ");
+        let mut note = task.note.as_deref().unwrap_or_default().split("; ");
         let took = took(task.started_ms, task.ended_ms);
         rows.rows.push(vec![json!(task.name), json!(task.state), json!(task.attempts), took, json!(note.next())]);
         for remark in note.chain(task.error.as_deref()) {

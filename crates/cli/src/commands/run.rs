@@ -58,7 +58,7 @@ impl Run {
             session.terminal.print(match self.format {
                 Format::Table => {
                     let (tasks, remarks) = report::tasks_and_remarks(run);
-                    tasks.text(self.format, width) + &remarks
+                    format!("{}\n{remarks}", tasks.text(self.format, width).trim_end())
                 }
                 Format::Json | Format::Csv => report::tasks(run).text(self.format, width),
             })?;

@@ -63,7 +63,7 @@ async fn both_lanes_are_built_anew_by_a_changed_definition() {
     running.post_batch(&geo, &events()).await;
     running.post_stream(&geo, &events()).await;
     running.node.settle().await.unwrap();
-    let clean = |full| RunScope { only: Some("clean.geo"), full };
+    let clean = |full| RunScope { only: Some("clean.geo"), full, ..RunScope::default() };
     let run = running.node.run_scope("daily", clean(false), Trigger::Manual).await.unwrap();
     assert_eq!(run.state, RunState::Succeeded, "{run:?}");
     running.node.stop().await.unwrap();
