@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use async_trait::async_trait;
 use pinflow_dashboard::view::{BalanceRow, Lane as LaneView};
 use pinflow_event::Timestamp;
+use pinflow_archive::ArchiveError;
 use pinflow_lane::{BatchRun, Beside, LaneError, MissingRecords, ObjectChange};
 use pinflow_pipeline::{Lane, Task, Work};
 use pinflow_query::{Answer, QueryError, Reconciliation, result_application};
@@ -178,6 +179,10 @@ pub(crate) fn difference(compared: &Reconciliation) -> String {
 
 /// Whether a later attempt may succeed with nobody doing anything.
 fn may_pass(error: &NodeError) -> bool {
+    if let NodeError::Archive(fault) | NodeError::Lane(LaneError::Archive(fault)) = error {
+        // An object that is missing or cut off may still be on its way.
+        return !matches!(fault, ArchiveError::UnknownKind { .. } | ArchiveError::Repeated { .. });
+    }
     !matches!(
         error,
         NodeError::Unknown { .. }
