@@ -4,9 +4,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
+use pinflow_archive::ArchiveError;
 use pinflow_dashboard::view::{BalanceRow, Lane as LaneView};
 use pinflow_event::Timestamp;
-use pinflow_archive::ArchiveError;
 use pinflow_lane::{BatchRun, Beside, LaneError, MissingRecords, ObjectChange};
 use pinflow_pipeline::{Lane, Task, Work};
 use pinflow_query::{Answer, QueryError, Reconciliation, result_application};
