@@ -264,4 +264,19 @@ mod tests {
         assert_eq!(value(&dead_letter(&letter, 4), "raw"), "aäöü");
         assert_eq!(dead(&[letter]).columns[4], "arrived");
     }
+
+    #[test]
+    fn an_error_stands_below_the_table_of_its_run() {
+        let error = "object `x` is damaged; ".repeat(20);
+        let task = json!({
+            "name": "clean.pin", "state": "failed", "attempts": 2, "started_ms": 1, "ended_ms": 3, "rows": null, "note": null,
+            "error": error,
+        });
+        let run = json!({
+            "id": "1", "job": "daily", "trigger": "manual", "state": "failed", "started_ms": 1, "ended_ms": 3, "tasks": [task],
+        });
+        let (rows, remarks) = tasks_and_remarks(&serde_json::from_value(run).unwrap());
+        assert_eq!(rows.rows, [vec![json!("clean.pin"), json!("failed"), json!(2), json!(2), json!("")]]);
+        assert_eq!(remarks, format!("clean.pin: {error}\n"));
+    }
 }
