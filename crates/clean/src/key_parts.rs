@@ -52,7 +52,7 @@ mod tests {
     fn the_parts_are_of_about_one_size() {
         let mut keys = KeyParts::default();
         (0..100_000_u128).for_each(|key| keys.insert(key));
-        (0..100_000_u128).for_each(|key| keys.insert(key * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834));
+        (0..100_000_u128).for_each(|key| keys.insert(key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834)));
         assert_eq!(keys.len(), 199_999, "0 is in both");
         let sizes: Vec<usize> = keys.parts.iter().map(HashTable::len).collect();
         let mean = 199_999 / PARTS;

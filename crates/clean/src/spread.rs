@@ -23,10 +23,12 @@ impl Default for Spread {
 }
 
 impl Spread {
-    /// Both halves of the product: each bit of the number has a say in the low bits, by which a table's places are counted.
+    /// Two rounds of multiplying and bringing the high bits down, so that each bit of the number has a say in the low bits, by which a
+    /// table's places are counted, whatever lies between the numbers (the finalizer of MurmurHash3, with a multiplier of our own).
     fn mix(self, number: u64) -> u64 {
-        let product = u128::from(number) * u128::from(self.multiplier);
-        (product as u64) ^ (product >> 64) as u64
+        let once = (number ^ (number >> 32)).wrapping_mul(self.multiplier);
+        let twice = (once ^ (once >> 29)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+        twice ^ (twice >> 32)
     }
 
     /// The hash of a key.
