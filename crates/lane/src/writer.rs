@@ -258,6 +258,7 @@ impl LaneWriter {
                 status.rows += rows;
                 status.duplicates += duplicates;
                 status.filtered += filtered;
+                status.nulled += nulled;
                 status.dead = status.dead.saturating_sub(removal.letters);
                 status.dropped += removal.dropped();
                 status.distinct_keys = distinct_keys;

@@ -115,7 +115,7 @@ async fn the_json_of_a_run_is_an_interface() {
     let stage = Stage::new(vec![job(vec![task("a", &[])])]);
     let run = serde_json::to_value(stage.run().await).unwrap();
     let expected = serde_json::json!({
-        "id": run["id"], "job": "daily", "trigger": "manual", "state": "succeeded", "full": false,
+        "id": run["id"], "job": "daily", "trigger": "manual", "state": "succeeded", "full": false, "accept_missing": false,
         "run_time": START, "started": START, "ended": run["ended"],
         "tasks": [{
             "name": "a", "state": "succeeded", "attempts": 1, "started": run["tasks"][0]["started"], "ended": run["tasks"][0]["ended"],
