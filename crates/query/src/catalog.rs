@@ -99,18 +99,18 @@ impl Catalog {
     }
 
     /// Refuses a name that is no table, with the nearest one that is.
-    pub fn check(&self, reference: &TableReference, default: Lane) -> std::result::Result<(), QueryError> {
+    pub fn check(&self, reference: &TableReference, default: &str) -> std::result::Result<(), QueryError> {
         if reference.catalog().is_some_and(|catalog| catalog != CATALOG) {
             return Err(self.unknown(reference, default));
         }
-        let schema = reference.schema().unwrap_or(default.as_str());
+        let schema = reference.schema().unwrap_or(default);
         // DataFusion's own tables about tables, which `SHOW TABLES` reads.
         let exists = schema == "information_schema"
             || self.schema(schema).is_some_and(|schema| schema.table_exist(reference.table()));
         if exists { Ok(()) } else { Err(self.unknown(reference, default)) }
     }
 
-    fn unknown(&self, reference: &TableReference, default: Lane) -> QueryError {
+    fn unknown(&self, reference: &TableReference, default: &str) -> QueryError {
         let written = reference.to_string();
         let name = time_travel::split(&written).0.to_owned();
         let mut known: Vec<String> = Vec::new();
@@ -121,7 +121,7 @@ impl Catalog {
                 None => self.schema(&schema).map(|schema| schema.table_names()).unwrap_or_default(),
             };
             for table in tables {
-                if schema == default.as_str() {
+                if schema == default {
                     known.push(table.clone());
                 }
                 let is_plain = table.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');

@@ -260,7 +260,7 @@ impl QueryEngine {
         &self,
         statement: &DataFusionStatement,
         state: &SessionState,
-        default: Lane,
+        default: &str,
         known: &[&str],
     ) -> Result<(), QueryError> {
         let references = state.resolve_table_references(statement).map_err(|cause| self.explain(&cause))?;
@@ -278,7 +278,7 @@ impl QueryEngine {
         time_travel::resolve(&mut statement)?;
         let statement = DataFusionStatement::Statement(Box::new(statement));
         let state = self.session(scope).state();
-        self.check_names(&statement, &state, scope.lane, &[])?;
+        self.check_names(&statement, &state, scope.lane.as_str(), &[])?;
         let planned = async {
             let plan = state.statement_to_plan(statement).await?;
             // The statement was checked before; this is the second lock on the door.

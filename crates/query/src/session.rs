@@ -57,7 +57,7 @@ impl QueryEngine {
     pub fn check(&self, statement: &Statement, session: &SessionState, known: &[&str]) -> Result<(), QueryError> {
         read_only::check(statement)?;
         let statement = DataFusionStatement::Statement(Box::new(statement.clone()));
-        self.check_names(&statement, session, Lane::Batch, known)
+        self.check_names(&statement, session, &session.config_options().catalog.default_schema, known)
     }
 
     /// What a failure of such a session means.
