@@ -1,8 +1,8 @@
 //! The committer: stores all that waits with one sync a file, while the next group gathers.
 //!
-//! Alone, an append costs one sync and no delay. Under load the next group gathers during the sync of the one before and, until it is as
-//! large as that one was, a little longer ([`gathering`]): a sync costs the processor as much as several small requests, so that fewer syncs of more
-//! records are faster for all.
+//! Alone, an append costs one sync and no delay. Under load the next group gathers during the sync of the one before and, until it is
+//! as large as that one was, a little longer ([`gathering`]): a sync costs the processor as much as several small requests, so that
+//! fewer syncs of more records are faster for all.
 
 use std::sync::{Arc, MutexGuard};
 use std::time::{Duration, Instant};
