@@ -36,7 +36,7 @@ pub struct GlobalArguments {
     /// Gives a variable of the pipeline a value, as in `--set user_id=me`
     #[arg(long, global = true, value_name = "NAME=VALUE")]
     set: Vec<String>,
-    /// Gives a setting a value, as in `-c stream.interval=1s`; `pinflow config` lists them
+    /// Gives a setting a value, as in `-c stream.trigger=1s`; `pinflow config` lists them
     #[arg(short = 'c', long = "setting", global = true, value_name = "KEY=VALUE")]
     setting: Vec<String>,
     /// The node to talk to [default: the one that runs on the data folder]

@@ -18,6 +18,7 @@ mod function;
 mod int_arguments;
 mod operators;
 mod parse;
+mod percentiles;
 mod regex;
 mod regex_functions;
 mod rounding;

@@ -232,6 +232,7 @@ impl BatchLane {
     /// [`LaneError`]; then the table is as it was. [`LaneError::RecordsMissing`] where the archive lacks offsets that the table has
     /// taken in, unless `missing` accepts that.
     pub async fn rebuild(&mut self, log: Arc<dyn EventLog>, missing: MissingRecords) -> Result<BatchRun, LaneError> {
+        self.writer.resolve_doubt().await?;
         let rows_before = Some(self.writer.status().get().rows);
         let source = ReplaySource { archive: self.archive.clone(), log };
         let objects = self.stored().await?;
@@ -315,6 +316,7 @@ impl BatchLane {
 
     /// Whether the definition has changed, and the run goes on all the same.
     async fn check_definition(&mut self) -> Result<bool, LaneError> {
+        self.writer.resolve_doubt().await?;
         let (_, recorded) = self.writer.recorded_definition().await?;
         // A table that says nothing was built before definitions were kept.
         if recorded == 0 || recorded == self.writer.definition {

@@ -12,8 +12,8 @@ use futures::TryStreamExt;
 use pinflow_event::{Offset, Partition, Position, Timestamp};
 use pinflow_pipeline::Lane;
 use pinflow_table::{
-    Commit, DeadLetter, Table, TableLocation, TableRoot, dead_letter_rows, dead_letter_schema, dead_letters_from,
-    dead_letters_in,
+    Commit, DeadLetter, OtherColumns, Table, TableLocation, TableRoot, dead_letter_rows, dead_letter_schema,
+    dead_letters_from, dead_letters_in,
 };
 use tokio::sync::Mutex;
 
@@ -31,6 +31,15 @@ pub type DeadTable = Arc<Mutex<Table>>;
 /// [`LaneError::Table`].
 pub async fn open_dead_table(tables: &TableRoot, stream: &str) -> Result<DeadTable, LaneError> {
     open_letters(&tables.table("dead", stream)?).await
+}
+
+/// The same, which the first lane opens that has it: for whoever must not wait for a store that cannot be reached.
+///
+/// # Errors
+/// [`LaneError::Table`] where its name is unfit.
+pub fn dead_table(tables: &TableRoot, stream: &str) -> Result<DeadTable, LaneError> {
+    let table = Table::unopened(&tables.table("dead", stream)?, &dead_letter_schema(), OtherColumns::Add)?;
+    Ok(Arc::new(Mutex::new(table)))
 }
 
 pub(crate) async fn open_letters(location: &TableLocation) -> Result<DeadTable, LaneError> {

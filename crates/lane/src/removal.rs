@@ -147,9 +147,7 @@ impl LaneWriter {
 
     /// Takes the next letters out, as many as are worked on together. Returns whether there are more.
     pub(crate) async fn remove_round(&mut self, rounds: &mut Rounds) -> Result<bool, LaneError> {
-        if self.in_doubt {
-            self.recover().await?;
-        }
+        self.resolve_doubt().await?;
         if rounds.filter.lane.is_some_and(|lane| lane != self.parts.lane) {
             return Ok(false);
         }

@@ -77,7 +77,8 @@ pub struct StreamLane {
 }
 
 impl StreamLane {
-    /// A lane that reads `log` and writes with `writer`. Retention waits for it from now on.
+    /// A lane that reads `log` and writes with `writer`. Retention waits for it from now on; where the writer has not opened its tables
+    /// yet, for all that the log has.
     ///
     /// # Errors
     /// [`LaneError`] where the table's position cannot be read; [`LaneError::LogLost`] where the log ends before it.
@@ -106,8 +107,21 @@ impl StreamLane {
             requests,
         };
 
-        lane.partitions().await?;
+        if lane.writer.in_doubt {
+            lane.protect_all().await?;
+        } else {
+            lane.partitions().await?;
+        }
         Ok(lane)
+    }
+
+    async fn protect_all(&self) -> Result<(), LaneError> {
+        for partition in partitions_of(self.intake.log.as_ref(), &self.intake.topic).await? {
+            let at = TopicPartition::new(self.intake.topic.clone(), partition);
+            let earliest = self.intake.log.bounds(&at).await?.earliest;
+            self.intake.log.protect(&self.writer.name(), &at, earliest);
+        }
+        Ok(())
     }
 
     /// What the lane tells about itself.

@@ -12,7 +12,7 @@ use pinflow_clean::{CleanBatch, Cleaner, NewKeys, definition};
 use pinflow_event::{Clock, Offset, Partition, TopicName};
 
 use pinflow_pipeline::{Lane, Stream};
-use pinflow_table::{DeadLetter, Table, TableLocation, TableRoot};
+use pinflow_table::{DeadLetter, OtherColumns, Table, TableLocation, TableRoot};
 
 use tokio::time::Instant;
 
@@ -54,8 +54,8 @@ pub struct LaneWriter {
     pub(crate) status: SharedStatus,
     /// What makes its rows, as the table keeps it; see [`pinflow_clean::definition`].
     pub(crate) definition: i64,
-    /// A commit was begun and its outcome not learned: it failed, or whoever waited for it gave up. Then the table alone knows
-    /// the position and the keys, and both are read anew.
+    /// The tables are not open yet; or a commit was begun and its outcome not learned: it failed, or whoever waited for it gave up. Then
+    /// the table alone knows the position and the keys, and both are read before anything else.
     pub(crate) in_doubt: bool,
 }
 
@@ -67,34 +67,73 @@ impl LaneWriter {
     /// # Errors
     /// [`LaneError::Table`], [`LaneError::Key`].
     pub async fn open(parts: LaneParts) -> Result<Self, LaneError> {
-        let mut writer = Self::open_at(parts.clone(), &live_place(&parts)?).await?;
-        if writer.finish_swap().await? {
-            writer.recover().await?;
-        } else if let Err(error) = Replay::clear(&writer.parts).await {
-            // The next replay clears it, too.
-            tracing::warn!(lane = %writer.name(), %error, "what is left of a replay that broke off stays for now");
-        }
+        let mut writer = Self::unopened(parts)?;
+        writer.open_tables().await?;
         Ok(writer)
+    }
+
+    /// A writer that opens its tables when it is asked for a position, if [`LaneWriter::open_tables`] has not done so before: for whoever
+    /// must not wait for a store that cannot be reached.
+    ///
+    /// # Errors
+    /// [`LaneError::Table`] where the table's name is unfit.
+    pub fn unopened(parts: LaneParts) -> Result<Self, LaneError> {
+        let place = live_place(&parts)?;
+        Self::at(parts, &place)
+    }
+
+    /// Opens the tables now; see [`LaneWriter::open`].
+    ///
+    /// # Errors
+    /// As [`LaneWriter::open`]; then it is tried again when a position is asked for.
+    pub async fn open_tables(&mut self) -> Result<(), LaneError> {
+        self.recover().await?;
+        if let Err(error) = Replay::clear(&self.parts).await {
+            // The next replay clears it, too.
+            tracing::warn!(lane = %self.name(), %error, "what is left of a replay that broke off stays for now");
+        }
+        Ok(())
     }
 
     /// As [`LaneWriter::open`], at another place than the lane's own.
     pub(crate) async fn open_at(parts: LaneParts, location: &TableLocation) -> Result<Self, LaneError> {
-        let table = Table::open_outdated(location, parts.cleaner.output_schema()).await?;
+        let mut writer = Self::at(parts, location)?;
+        writer.recover().await?;
+        Ok(writer)
+    }
+
+    fn at(parts: LaneParts, location: &TableLocation) -> Result<Self, LaneError> {
+        let table = Table::unopened(location, parts.cleaner.output_schema(), OtherColumns::Read)?;
         let definition = definition(&parts.stream);
-        let mut writer = Self {
+        Ok(Self {
             parts,
             table,
             committed: SharedCommitted::default(),
             status: SharedStatus::default(),
             definition,
-            in_doubt: false,
-        };
-        writer.recover().await?;
-        Ok(writer)
+            in_doubt: true,
+        })
     }
 
-    /// Reads from the tables what the lane remembers of them.
+    /// Reads from the tables what the lane remembers of them, after it has finished the exchange of letters that a swap began.
     pub(crate) async fn recover(&mut self) -> Result<(), LaneError> {
+        self.read_tables().await?;
+        if self.finish_swap().await? {
+            self.read_tables().await?;
+        }
+        self.in_doubt = false;
+        Ok(())
+    }
+
+    /// Reads from the tables what the lane remembers of them, where that may be something else.
+    pub(crate) async fn resolve_doubt(&mut self) -> Result<(), LaneError> {
+        if self.in_doubt {
+            self.recover().await?;
+        }
+        Ok(())
+    }
+
+    async fn read_tables(&mut self) -> Result<(), LaneError> {
         // The old keys go first: there is no memory for both.
         self.write_committed().keys = None;
         self.table.reload().await?;
@@ -124,7 +163,6 @@ impl LaneWriter {
             status.rows = rows;
             status.distinct_keys = distinct_keys;
         });
-        self.in_doubt = false;
         Ok(())
     }
 
@@ -158,9 +196,7 @@ impl LaneWriter {
     /// # Errors
     /// [`LaneError::Table`].
     pub async fn position(&mut self, partition: Partition) -> Result<Offset, LaneError> {
-        if self.in_doubt {
-            self.recover().await?;
-        }
+        self.resolve_doubt().await?;
         let offset = self.committed(partition).await?;
         self.write_committed().positions.insert(partition, offset);
         self.status.update(|status| {

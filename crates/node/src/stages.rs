@@ -11,7 +11,7 @@ use pinflow_archive::{Archive, ArchiveReader};
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, Offset, Partition, TopicName, TopicPartition};
 use pinflow_lane::{
-    BatchLane, DeadTable, HandOvers, LaneParts, LaneWriter, LetterDesk, SharedStatus, StreamLane, open_dead_table,
+    BatchLane, DeadTable, HandOvers, LaneParts, LaneWriter, LetterDesk, SharedStatus, StreamLane, dead_table,
 };
 
 use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, LogError};
@@ -76,7 +76,7 @@ impl Stages {
             Arc::new(Archive::new(Arc::clone(&store), Arc::clone(&log), config.archive.clone(), Arc::clone(&clock)));
         find_archived(&archive, &config).await?;
 
-        let tables = open_tables(&config, &folder)?;
+        let tables = table_root(&config, &folder)?;
         let secret = secret();
         let mut batch_lanes = BTreeMap::new();
         let mut stream_lanes = Vec::new();
@@ -88,7 +88,7 @@ impl Stages {
         let mut letter_desks = BTreeMap::new();
         let mut statuses = BTreeMap::new();
         for stream in &config.pipeline.streams {
-            let dead = open_dead_table(&tables, &stream.name).await?;
+            let dead = dead_table(&tables, &stream.name)?;
             let parts = |lane| LaneParts {
                 stream: stream.clone(),
                 lane,
@@ -99,13 +99,16 @@ impl Stages {
                 secret,
             };
             lane_parts.extend(Lane::ALL.map(|lane| ((lane, stream.name.clone()), parts(lane))));
-            let mut writer = LaneWriter::open(parts(Lane::Batch)).await?;
-            read_positions(log.as_ref(), &mut writer).await?;
+            let mut writer = LaneWriter::unopened(parts(Lane::Batch))?;
+            if open_tables(&mut writer).await {
+                read_positions(log.as_ref(), &mut writer).await?;
+            }
             statuses.insert((Lane::Batch, stream.name.clone()), writer.status());
             let lane = BatchLane::new(archive_reader.clone(), writer).with_settings(config.batch);
             batch_lanes.insert(stream.name.clone(), Arc::new(Mutex::new(lane)));
 
-            let writer = LaneWriter::open(parts(Lane::Stream)).await?;
+            let mut writer = LaneWriter::unopened(parts(Lane::Stream))?;
+            open_tables(&mut writer).await;
             let status = writer.status();
             statuses.insert((Lane::Stream, stream.name.clone()), status.clone());
             let lane = StreamLane::new(Arc::clone(&log), writer, config.trigger).await?;
@@ -212,7 +215,7 @@ fn open_log(config: &NodeConfig, folder: &DataFolder, clock: &Arc<dyn Clock>) ->
     Ok(Arc::new(EmbeddedLog::open(options, Arc::clone(clock))?))
 }
 
-fn open_tables(config: &NodeConfig, folder: &DataFolder) -> Result<TableRoot, NodeError> {
+fn table_root(config: &NodeConfig, folder: &DataFolder) -> Result<TableRoot, NodeError> {
     let store = crashing(config, DurableLocalStore::open_absolute(folder.tables())?);
     Ok(TableRoot::through(store, &folder.tables(), config.tables)?)
 }
@@ -246,6 +249,16 @@ async fn find_archived(archive: &Archive, config: &NodeConfig) -> Result<(), Nod
         }
     }
     Ok(())
+}
+
+/// Whether the lane's tables are open. A store that cannot be reached must not keep events from coming in: a stream lane tries again while
+/// the node runs, and says so; a batch lane with its next run.
+async fn open_tables(writer: &mut LaneWriter) -> bool {
+    let opened = writer.open_tables().await;
+    if let Err(error) = &opened {
+        tracing::warn!(lane = %writer.name(), %error, "the lane's tables cannot be opened yet");
+    }
+    opened.is_ok()
 }
 
 /// Shows the batch lane's positions in its status before the first run.

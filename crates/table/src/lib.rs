@@ -30,5 +30,5 @@ pub use error::TableError;
 pub use files::{TableFiles, WrittenFiles};
 pub use history::PastCommit;
 pub use location::{TableLocation, TableRoot};
-pub use table::Table;
+pub use table::{OtherColumns, Table};
 pub use upkeep::Upkeep;

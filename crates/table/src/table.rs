@@ -36,9 +36,48 @@ pub struct Table {
     /// The progress that this process has read or written, by application.
     progress: HashMap<String, i64>,
     upkeep: UpkeepTask,
+    /// How it is opened, as long as it is not.
+    unopened: Option<Opening>,
+}
+
+/// How a table is opened that may not be there, or may have other columns.
+#[derive(Clone, Debug)]
+struct Opening {
+    location: TableLocation,
+    schema: SchemaRef,
+    columns: OtherColumns,
+}
+
+/// What becomes of a table that has other columns than it is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OtherColumns {
+    /// It can be read and replaced, and takes no rows; see [`Table::open_outdated`].
+    Read,
+    /// It gets those that it lacks; see [`Table::open_and_widen`].
+    Add,
 }
 
 impl Table {
+    /// A table that [`Table::reload`] opens: for whoever must not wait for a store that cannot be reached. Until then whatever is asked
+    /// of it fails.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`] where the location is none.
+    pub fn unopened(location: &TableLocation, schema: &SchemaRef, columns: OtherColumns) -> Result<Self, TableError> {
+        let name = location.name();
+        let table = DeltaTable::new(location.log_store().map_err(|e| delta("open", &name, e))?);
+        let opening = Opening { location: location.clone(), schema: Arc::clone(schema), columns };
+        Ok(Self {
+            name,
+            table,
+            schema: Arc::clone(schema),
+            other_columns: None,
+            progress: HashMap::new(),
+            upkeep: UpkeepTask::new(location.upkeep()),
+            unopened: Some(opening),
+        })
+    }
+
     /// Opens the table at `location`, or makes it with the columns of `schema`. Columns that it got by [`Table::evolve`] may be there
     /// too.
     ///
@@ -77,7 +116,15 @@ impl Table {
         let stored = stored_schema(&name, &table)?;
 
         let upkeep = UpkeepTask::new(location.upkeep());
-        Ok(Self { name, table, schema: Arc::new(stored), other_columns: None, progress: HashMap::new(), upkeep })
+        Ok(Self {
+            name,
+            table,
+            schema: Arc::new(stored),
+            other_columns: None,
+            progress: HashMap::new(),
+            upkeep,
+            unopened: None,
+        })
     }
 
     /// Whether rows can be appended.
@@ -340,11 +387,18 @@ impl Table {
         Ok(())
     }
 
-    /// Reads anew what the table holds: after a commit whose outcome is not known.
+    /// Reads anew what the table holds: after a commit whose outcome is not known. Opens it where it is not open yet.
     ///
     /// # Errors
-    /// [`TableError::Delta`].
+    /// [`TableError::Delta`]; those of opening.
     pub async fn reload(&mut self) -> Result<(), TableError> {
+        if let Some(Opening { location, schema, columns }) = self.unopened.clone() {
+            *self = match columns {
+                OtherColumns::Read => Self::open_outdated(&location, &schema).await?,
+                OtherColumns::Add => Self::open_and_widen(&location, &schema).await?,
+            };
+            return Ok(());
+        }
         self.progress.clear();
         self.table.update_state().await.map_err(|e| delta("read", &self.name, e))?;
         self.schema = with_evolved(&without_evolved(&self.schema), &stored_schema(&self.name, &self.table)?);

@@ -25,12 +25,12 @@ fn the_page_about_the_configuration_is_the_programs_own() {
 fn file_environment_and_flags_in_that_order() {
     let place = Place::new();
     assert_eq!(from(&place, &[], "data"), pair("pinflow-data", "default"));
-    place.write("pinflow.yaml", "data: from-file\nstream: { interval: 2s }\n");
+    place.write("pinflow.yaml", "data: from-file\nstream: { trigger: 2s }\n");
     assert_eq!(from(&place, &[], "data"), pair("from-file", "pinflow.yaml:1"));
-    assert_eq!(from(&place, &[], "stream.interval"), pair("2s", "pinflow.yaml:2"));
+    assert_eq!(from(&place, &[], "stream.trigger"), pair("2s", "pinflow.yaml:2"));
     let output = place.command(&["config", "--format", "csv"]).env("PINFLOW_DATA", "from-env").output().unwrap();
     assert!(String::from_utf8_lossy(&output.stdout).contains("\ndata,from-env,PINFLOW_DATA\n"), "{output:?}");
-    assert_eq!(from(&place, &["-c", "stream.interval=3s"], "stream.interval"), pair("3s", "-c"));
+    assert_eq!(from(&place, &["-c", "stream.trigger=3s"], "stream.trigger"), pair("3s", "-c"));
     assert_eq!(from(&place, &["-c", "data=c", "--data", "flag"], "data"), pair("flag", "--data"));
     assert_eq!(from(&place, &["--set", "user_id=me"], "variables.user_id"), pair("me", "--set"));
 }

@@ -28,7 +28,7 @@ log: { segment_bytes: 16KiB }
 topics: { partitions: 3 }
 gateway: { default_partitions: 3, default_shards: 3 }
 archive: { flush_interval: 100ms }
-stream: { interval: 10ms }
+stream: { trigger: 10ms }
 tables: { kept_commits: 20 }
 ";
 const PIPELINE: &str = "
