@@ -95,6 +95,10 @@ impl KeySet {
     /// Where the column's type is no key's type.
     pub fn distinct(&self, rows: &RecordBatch, key: usize, new: &mut NewKeys) -> Result<Distinct, ArrowError> {
         let hashes = self.hashes(rows.column(key))?;
+        if new.0.is_empty() {
+            // Hashed as in the set, they come in the order of its places when they join it.
+            new.0 = HashSet::with_hasher(self.spread());
+        }
         new.0.reserve(hashes.len());
         // By themselves, so that the processor waits for several places of a large table at a time.
         let known: Vec<bool> = hashes.iter().map(|hash| hash.is_some_and(|hash| self.contains(hash))).collect();
@@ -111,7 +115,18 @@ impl KeySet {
 
     /// Remembers the keys of rows that are committed.
     pub fn accept(&mut self, keys: NewKeys, committed: Timestamp) {
+        match &mut self.seen {
+            Seen::Ever(known) => known.reserve(keys.0.len()),
+            Seen::Within(known) => known.reserve(keys.0.len()),
+        }
         self.insert(keys.0.into_iter(), committed);
+    }
+
+    fn spread(&self) -> Spread {
+        match &self.seen {
+            Seen::Ever(keys) => keys.spread(),
+            Seen::Within(window) => window.spread(),
+        }
     }
 
     fn contains(&self, hash: u128) -> bool {
@@ -123,7 +138,7 @@ impl KeySet {
 
     fn insert(&mut self, hashes: impl Iterator<Item = u128>, committed: Timestamp) {
         match &mut self.seen {
-            Seen::Ever(keys) => hashes.for_each(|hash| keys.insert(hash)),
+            Seen::Ever(keys) => keys.extend(hashes),
             Seen::Within(window) => hashes.for_each(|hash| window.insert(hash, committed)),
         }
     }

@@ -9,6 +9,9 @@ const PARTS: usize = 64;
 /// Where in a hash the number of a part stands: neither in what counts a table's places nor in its tag.
 const PART_SHIFT: u32 = 50;
 
+/// Keys that are looked up before the first of them is added.
+const TOGETHER: usize = 64;
+
 /// Keys in many hash tables: as the set grows, one part of it at a time is copied into more room.
 #[derive(Debug)]
 pub(crate) struct KeyParts {
@@ -23,6 +26,17 @@ impl Default for KeyParts {
 }
 
 impl KeyParts {
+    pub fn spread(&self) -> Spread {
+        self.spread
+    }
+
+    /// Makes room, so that no part has to grow while keys come in the order of its own places: growing would gather them at its end.
+    pub fn reserve(&mut self, keys: usize) {
+        let spread = self.spread;
+        let share = keys / PARTS + keys / PARTS / 8 + 1;
+        self.parts.iter_mut().for_each(|part| part.reserve(share, |known| spread.of(*known)));
+    }
+
     pub fn len(&self) -> usize {
         self.parts.iter().map(HashTable::len).sum()
     }
@@ -32,7 +46,21 @@ impl KeyParts {
         self.parts[part_of(hash)].find(hash, |known| *known == key).is_some()
     }
 
-    pub fn insert(&mut self, key: u128) {
+    /// Adds keys. Looked up some at a time first, so that the processor waits for several places of a large set at a time.
+    pub fn extend(&mut self, keys: impl Iterator<Item = u128>) {
+        let mut keys = keys.peekable();
+        let mut together = Vec::with_capacity(TOGETHER);
+        while keys.peek().is_some() {
+            together.extend(keys.by_ref().take(TOGETHER).map(|key| (key, self.contains(key))));
+            for (key, is_known) in together.drain(..) {
+                if !is_known {
+                    self.insert(key);
+                }
+            }
+        }
+    }
+
+    fn insert(&mut self, key: u128) {
         let spread = self.spread;
         let hash = spread.of(key);
         let place = self.parts[part_of(hash)].entry(hash, |known| *known == key, |known| spread.of(*known));
@@ -51,8 +79,8 @@ mod tests {
     #[test]
     fn the_parts_are_of_about_one_size() {
         let mut keys = KeyParts::default();
-        (0..100_000_u128).for_each(|key| keys.insert(key));
-        (0..100_000_u128).for_each(|key| keys.insert(key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834)));
+        keys.extend(0..100_000);
+        keys.extend((0..100_000).map(|key: u128| key.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c834)));
         assert_eq!(keys.len(), 199_999, "0 is in both");
         let sizes: Vec<usize> = keys.parts.iter().map(HashTable::len).collect();
         let mean = 199_999 / PARTS;
@@ -62,7 +90,7 @@ mod tests {
     #[test]
     fn what_was_not_inserted_is_not_there() {
         let mut keys = KeyParts::default();
-        (0..10_000_u128).for_each(|key| keys.insert(2 * key));
+        keys.extend((0..10_000).map(|key: u128| 2 * key));
         assert!((0..20_000_u128).all(|key| keys.contains(key) == (key % 2 == 0)));
     }
 }

@@ -49,6 +49,14 @@ impl KeyWindow {
         Self { step_millis, base: None, seen: HashMap::with_hasher(Spread::default()), oldest: i32::MIN }
     }
 
+    pub fn spread(&self) -> Spread {
+        *self.seen.hasher()
+    }
+
+    pub fn reserve(&mut self, keys: usize) {
+        self.seen.reserve(keys);
+    }
+
     pub fn len(&self) -> usize {
         self.seen.len()
     }

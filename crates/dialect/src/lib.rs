@@ -16,6 +16,7 @@ mod depth;
 mod error;
 mod function;
 mod int_arguments;
+mod like_escape;
 mod operators;
 mod parse;
 mod percentiles;
@@ -29,6 +30,7 @@ mod types;
 
 pub use cast::cast_array;
 pub use error::DialectError;
+pub use like_escape::LikeEscapes;
 pub use parse::{parse, plan};
 pub use timestamp::parse_timestamp;
 
@@ -56,7 +58,7 @@ pub fn session_state(config: SessionConfig) -> SessionStateBuilder {
     builder.expr_planners().get_or_insert_default().insert(0, Arc::new(operators::SparkOperators));
     builder.scalar_functions().get_or_insert_default().extend(scalar_functions());
     builder.aggregate_functions().get_or_insert_default().extend(aggregate::functions());
-    builder.with_analyzer_rule(Arc::new(cast::SparkCasts))
+    builder.with_analyzer_rule(Arc::new(LikeEscapes)).with_analyzer_rule(Arc::new(cast::SparkCasts))
 }
 
 fn spark_config(mut config: SessionConfig) -> SessionConfig {

@@ -25,15 +25,7 @@ use crate::writer::{LaneWriter, keep_healthy};
 /// The table of a stream's dead letters: both lanes write it, one at a time.
 pub type DeadTable = Arc<Mutex<Table>>;
 
-/// Opens the table of a stream's dead letters.
-///
-/// # Errors
-/// [`LaneError::Table`].
-pub async fn open_dead_table(tables: &TableRoot, stream: &str) -> Result<DeadTable, LaneError> {
-    open_letters(&tables.table("dead", stream)?).await
-}
-
-/// The same, which the first lane opens that has it: for whoever must not wait for a store that cannot be reached.
+/// The table of a stream's dead letters. Who needs it first opens it.
 ///
 /// # Errors
 /// [`LaneError::Table`] where its name is unfit.
@@ -117,7 +109,10 @@ pub async fn newest_letters(
 pub(crate) async fn for_each_letter(dead: &DeadTable, mut look: impl FnMut(DeadLetter)) -> Result<(), LaneError> {
     let schema = dead_letter_schema();
     let columns: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-    let mut batches = dead.lock().await.scan_large_rows(&columns).await?;
+    let mut table = dead.lock().await;
+    table.open_now().await?;
+    let mut batches = table.scan_large_rows(&columns).await?;
+    drop(table);
     while let Some(batch) = batches.try_next().await? {
         dead_letters_in(&batch)?.for_each(&mut look);
     }

@@ -30,7 +30,7 @@ mod writer;
 
 pub use batch::{BatchLane, BatchRun, BatchSettings, Beside, ChangedDefinition, ChangedObjects, MissingRecords};
 pub use changes::{LostRange, ObjectChange, ObjectFault};
-pub use dead_letters::{DeadTable, LetterFilter, ListedLetter, dead_table, newest_letters, open_dead_table};
+pub use dead_letters::{DeadTable, LetterFilter, ListedLetter, dead_table, newest_letters};
 
 pub use error::LaneError;
 pub use fresh::{FreshRows, FreshTail};

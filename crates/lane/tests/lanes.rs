@@ -14,7 +14,7 @@ use object_store::memory::InMemory;
 use pinflow_archive::{Archive, ArchiveReader, ArchiveSettings};
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, ManualClock, NewRecord, Offset, Partition, TopicName, TopicPartition};
-use pinflow_lane::{BatchLane, FreshRows, LaneParts, LaneStatus, LaneWriter, StreamLane, Trigger, open_dead_table};
+use pinflow_lane::{BatchLane, FreshRows, LaneParts, LaneStatus, LaneWriter, StreamLane, Trigger, dead_table};
 use pinflow_log::{EventLog, MemoryLog, TopicChange, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
 use pinflow_table::{TableRoot, Upkeep};
@@ -74,7 +74,7 @@ impl World {
         let tables = TableRoot::local(self.tables(), Upkeep::default()).unwrap();
         LaneWriter::open(LaneParts {
             cleaner: Arc::new(Cleaner::plan(&stream).await.unwrap()),
-            dead: open_dead_table(&tables, &stream.name).await.unwrap(),
+            dead: dead_table(&tables, &stream.name).unwrap(),
             stream,
             lane,
             tables,

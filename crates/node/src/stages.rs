@@ -78,6 +78,7 @@ impl Stages {
 
         let tables = table_root(&config, &folder)?;
         let secret = secret();
+        let has_events = has_events(log.as_ref(), &config.pipeline).await?;
         let mut batch_lanes = BTreeMap::new();
         let mut stream_lanes = Vec::new();
         let mut tails = BTreeMap::new();
@@ -100,7 +101,7 @@ impl Stages {
             };
             lane_parts.extend(Lane::ALL.map(|lane| ((lane, stream.name.clone()), parts(lane))));
             let mut writer = LaneWriter::unopened(parts(Lane::Batch))?;
-            if open_tables(&mut writer).await {
+            if open_tables(&mut writer, has_events).await? {
                 read_positions(log.as_ref(), &mut writer).await?;
             }
             statuses.insert((Lane::Batch, stream.name.clone()), writer.status());
@@ -108,7 +109,7 @@ impl Stages {
             batch_lanes.insert(stream.name.clone(), Arc::new(Mutex::new(lane)));
 
             let mut writer = LaneWriter::unopened(parts(Lane::Stream))?;
-            open_tables(&mut writer).await;
+            open_tables(&mut writer, has_events).await?;
             let status = writer.status();
             statuses.insert((Lane::Stream, stream.name.clone()), status.clone());
             let lane = StreamLane::new(Arc::clone(&log), writer, config.trigger).await?;
@@ -252,13 +253,29 @@ async fn find_archived(archive: &Archive, config: &NodeConfig) -> Result<(), Nod
 }
 
 /// Whether the lane's tables are open. A store that cannot be reached must not keep events from coming in: a stream lane tries again while
-/// the node runs, and says so; a batch lane with its next run.
-async fn open_tables(writer: &mut LaneWriter) -> bool {
-    let opened = writer.open_tables().await;
-    if let Err(error) = &opened {
-        tracing::warn!(lane = %writer.name(), %error, "the lane's tables cannot be opened yet");
+/// the node runs, and says so; a batch lane with its next run. That is so where the log has events: an empty one may be new in the place
+/// of one that was lost, and would give offsets a second time.
+async fn open_tables(writer: &mut LaneWriter, has_events: bool) -> Result<bool, NodeError> {
+    match writer.open_tables().await {
+        Ok(()) => Ok(true),
+        Err(error) if has_events => {
+            tracing::warn!(lane = %writer.name(), %error, "the lane's tables cannot be opened yet");
+            Ok(false)
+        }
+        Err(error) => Err(error.into()),
     }
-    opened.is_ok()
+}
+
+/// Whether any topic of the pipeline ever took an event.
+async fn has_events(log: &dyn EventLog, pipeline: &Pipeline) -> Result<bool, NodeError> {
+    for topic in Lane::ALL.into_iter().flat_map(|lane| topics(pipeline, lane)) {
+        for partition in (0..log.topic(&topic).await?.config.partitions).map(Partition) {
+            if log.bounds(&TopicPartition::new(topic.clone(), partition)).await?.end > Offset::ZERO {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Shows the batch lane's positions in its status before the first run.

@@ -392,16 +392,26 @@ impl Table {
     /// # Errors
     /// [`TableError::Delta`]; those of opening.
     pub async fn reload(&mut self) -> Result<(), TableError> {
+        if self.unopened.is_some() {
+            return self.open_now().await;
+        }
+        self.progress.clear();
+        self.table.update_state().await.map_err(|e| delta("read", &self.name, e))?;
+        self.schema = with_evolved(&without_evolved(&self.schema), &stored_schema(&self.name, &self.table)?);
+        Ok(())
+    }
+
+    /// Opens the table where it is not open yet.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub async fn open_now(&mut self) -> Result<(), TableError> {
         if let Some(Opening { location, schema, columns }) = self.unopened.clone() {
             *self = match columns {
                 OtherColumns::Read => Self::open_outdated(&location, &schema).await?,
                 OtherColumns::Add => Self::open_and_widen(&location, &schema).await?,
             };
-            return Ok(());
         }
-        self.progress.clear();
-        self.table.update_state().await.map_err(|e| delta("read", &self.name, e))?;
-        self.schema = with_evolved(&without_evolved(&self.schema), &stored_schema(&self.name, &self.table)?);
         Ok(())
     }
 

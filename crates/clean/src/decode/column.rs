@@ -25,9 +25,10 @@ pub(super) enum Column {
 }
 
 impl Column {
-    pub fn new(kind: FieldType, rows: usize) -> Self {
+    /// A column with room for `rows` values, those of a text column together of `text_bytes`.
+    pub fn new(kind: FieldType, rows: usize, text_bytes: usize) -> Self {
         match kind {
-            FieldType::String => Column::Text(StringBuilder::with_capacity(rows, rows * 16)),
+            FieldType::String => Column::Text(StringBuilder::with_capacity(rows, text_bytes)),
             FieldType::Bigint => Column::Whole(Int64Builder::with_capacity(rows)),
             FieldType::Double => Column::Real(Float64Builder::with_capacity(rows)),
             FieldType::Boolean => Column::Truth(BooleanBuilder::with_capacity(rows)),
@@ -45,6 +46,14 @@ impl Column {
             (Column::Whole(builder), _) => builder.append_null(),
             (Column::Real(builder), _) => builder.append_null(),
             (Column::Truth(builder), _) => builder.append_null(),
+        }
+    }
+
+    /// The bytes of its texts; 0 where it has none.
+    pub fn text_bytes(&self) -> usize {
+        match self {
+            Column::Text(builder) => builder.values_slice().len(),
+            _ => 0,
         }
     }
 

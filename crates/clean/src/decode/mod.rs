@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Field as ArrowField, Schema, SchemaRef};
@@ -46,7 +47,14 @@ pub(crate) struct Decoder {
     schema: SchemaRef,
     unknown: UnknownFieldPolicies,
     plain: PlainReader,
+    /// Bytes a value of each text column in the last batch: the next one is likely to need as much room.
+    text_bytes: Vec<AtomicUsize>,
 }
+
+/// Before anything is known.
+const TEXT_BYTES: usize = 16;
+/// What is made room for at most.
+const MOST_TEXT_BYTES: usize = 1 << 10;
 
 /// A field's value in one record.
 #[cfg_attr(test, derive(Debug, PartialEq))]
@@ -98,7 +106,13 @@ impl Decoder {
         let columns: Vec<ArrowField> =
             fields.iter().map(|f| ArrowField::new(&f.name, arrow_type(f.kind), true)).collect();
         let schema = Arc::new(Schema::new(columns));
-        Self { fields: fields.to_vec(), schema, unknown: unknown.clone(), plain: PlainReader::new(fields) }
+        Self {
+            fields: fields.to_vec(),
+            schema,
+            unknown: unknown.clone(),
+            plain: PlainReader::new(fields),
+            text_bytes: fields.iter().map(|_| AtomicUsize::new(TEXT_BYTES)).collect(),
+        }
     }
 
     pub fn schema(&self) -> &SchemaRef {
@@ -107,7 +121,7 @@ impl Decoder {
 
     /// Decodes `records`; `None` is a tombstone.
     pub fn decode(&self, records: &[Option<&[u8]>]) -> Decoded {
-        let mut columns: Vec<Column> = self.fields.iter().map(|f| Column::new(f.kind, records.len())).collect();
+        let mut columns = self.columns(records.len());
         let mut origin = Vec::with_capacity(records.len());
         let mut rejects = Vec::new();
         let mut nulled = vec![0; self.fields.len()];
@@ -132,11 +146,33 @@ impl Decoder {
                 Err(cause) => rejects.push(Reject { index, cause }),
             }
         }
+        self.learn(&columns, origin.len());
         let arrays: Vec<ArrayRef> = columns.iter_mut().map(Column::finish).collect();
         let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(origin.len()));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .expect("each column was given one value a row, of its own type");
         Decoded { rows, origin, rejects, nulled, unknown: unknown.counted, evolving }
+    }
+
+    fn columns(&self, rows: usize) -> Vec<Column> {
+        let room = |bytes: &AtomicUsize| rows * bytes.load(Ordering::Relaxed);
+        self.fields
+            .iter()
+            .zip(&self.text_bytes)
+            .map(|(field, bytes)| Column::new(field.kind, rows, room(bytes)))
+            .collect()
+    }
+
+    /// Takes note of how much room the texts of a batch took.
+    fn learn(&self, columns: &[Column], rows: usize) {
+        if rows == 0 {
+            return;
+        }
+        for (column, bytes) in columns.iter().zip(&self.text_bytes) {
+            let mean = column.text_bytes() / rows;
+            // A single huge record is not to be made room for a thousand times.
+            bytes.store((mean + mean / 8 + 1).min(MOST_TEXT_BYTES), Ordering::Relaxed);
+        }
     }
 
     fn decode_one<'a>(

@@ -33,7 +33,7 @@ pub mod optional_size {
     }
 }
 
-/// A time span: `500ms`, `10s`, `2m`, `1h30m`, `7d`.
+/// A time span: `500ms`, `10s`, `2m`, `1h30m`, `7d`, `0`.
 pub mod duration {
     use std::time::Duration;
 
@@ -46,6 +46,9 @@ pub mod duration {
     }
 
     fn millis(text: &str) -> Option<u64> {
+        if text == "0" {
+            return Some(0);
+        }
         let (mut total, mut rest) = (0_u64, text);
         while !rest.is_empty() {
             let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
@@ -394,9 +397,13 @@ mod tests {
 
     #[test]
     fn time_spans_are_read_and_shown() {
-        for (text, millis, shown) in
-            [("500ms", 500, "500ms"), ("90s", 90_000, "1m30s"), ("7d", 604_800_000, "7d"), ("0s", 0, "0ms")]
-        {
+        for (text, millis, shown) in [
+            ("500ms", 500, "500ms"),
+            ("90s", 90_000, "1m30s"),
+            ("7d", 604_800_000, "7d"),
+            ("0s", 0, "0ms"),
+            ("0", 0, "0ms"),
+        ] {
             let span = duration::read(text).unwrap();
             assert_eq!(span.as_millis(), millis);
             assert_eq!(duration::show(&span), shown);

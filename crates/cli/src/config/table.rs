@@ -157,7 +157,7 @@ settings! {
     "archive.discover_interval" duration node.archive.discover_interval => "How often new topics are looked for";
     "archive.retry_pause" duration node.archive.retry_pause => "The pause after a first failure; it doubles with every further one";
     "archive.retry_pause_max" duration node.archive.retry_pause_max => "The longest pause after a failure";
-    "stream.trigger" duration node.trigger.interval => "How long a stream lane gathers records for a micro-batch, unless there are enough before; `0ms` takes what is there";
+    "stream.trigger" duration node.trigger.interval => "How long a stream lane gathers records for a micro-batch, unless there are enough before; `0` takes what is there";
     "batch.changed_definition" changed_definition node.batch.changed_definition => "What a run does where a stream's fields, SELECT or key are not those that made its table: `refuse`, or `mix` rows of both";
     "batch.changed_objects" changed_objects node.batch.changed_objects => "What a run does where objects that it read before came late, vanished or were rewritten: `report`, or clean what is new and `fail`";
     "stream.records" count node.trigger.records => "Records of a micro-batch at most";

@@ -11,54 +11,87 @@ use crate::program::Program;
 /// A lane's share of the tables.
 #[derive(Default)]
 pub struct Outcome {
-    /// The event of each row, with its key.
-    pub rows: Vec<(EventId, u64)>,
+    pub rows: Vec<Row>,
     /// Partition, offset and event of each dead letter.
     pub dead: Vec<(usize, usize, EventId)>,
+    /// Dead letters that were given up.
+    pub dropped: u64,
+}
+
+/// A row of the lane's table.
+pub struct Row {
+    pub id: EventId,
+    pub key: i64,
+    /// The fields that the schema lacks and the table has columns for.
+    pub extra: Vec<(String, String)>,
+}
+
+impl Row {
+    fn of(id: EventId) -> Self {
+        let extra = id.extra().map(|(name, value)| (name, value.to_string()));
+        Self { id, key: id.row_key(), extra: extra.into_iter().collect() }
+    }
+
+    fn read(row: &Value) -> Self {
+        let columns = row.as_object().unwrap().iter();
+        let extra = columns.filter(|(name, value)| !matches!(name.as_str(), "id" | "key") && !value.is_null());
+        Self {
+            id: id_of(&row["id"]),
+            key: row["key"].as_i64().unwrap(),
+            extra: extra.map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect(),
+        }
+    }
 }
 
 impl Outcome {
     /// Asks the tables. No node runs: one would not answer with so many rows.
     pub fn read(folder: &Path, lane: &str) -> Self {
-        let row = |row: &Value| (id_of(&row["id"]), row["key"].as_u64().unwrap());
         let letter = |letter: &Value| {
             let place = |name: &str| usize::try_from(letter[name].as_u64().unwrap()).unwrap();
             (place("partition"), place("offset"), EventId::of_json(letter["raw"].as_str().unwrap()).unwrap())
         };
         let letters =
             format!("SELECT partition, offset, CAST(raw AS STRING) AS raw FROM dead.event WHERE lane = '{lane}'");
+        let dropped = format!("SELECT dropped FROM system.balance WHERE lane = '{lane}'");
         Self {
-            rows: ask(folder, lane, "SELECT id, key FROM event").iter().map(row).collect(),
+            rows: ask(folder, lane, "SELECT * FROM event").iter().map(Row::read).collect(),
             dead: ask(folder, lane, &letters).iter().map(letter).collect(),
+            dropped: ask(folder, lane, &dropped)[0]["dropped"].as_u64().unwrap(),
         }
     }
 
     /// Compares it with the events of the log, by partition and offset. Returns how many of them are duplicates.
     pub fn judge(&self, log: &[Vec<EventId>]) -> Result<u64, String> {
-        self.judge_dead(log)?;
         let firsts = firsts(log);
         let mut keys = HashSet::new();
-        for (id, key) in &self.rows {
-            if id.key() != Some(*key) {
+        for Row { id, key, extra } in &self.rows {
+            let right = Row::of(*id);
+            if right.key != *key {
                 return Err(format!("the row of {id} has the key {key}"));
+            }
+            if right.extra != *extra {
+                return Err(format!("the row of {id} has {extra:?} beside the columns of the SELECT"));
             }
             if !keys.insert(*key) {
                 return Err(format!("the key {key} has two rows, one of them {id}"));
             }
-            if !firsts.get(key).is_some_and(|firsts| firsts.contains(id)) {
+            if id.key().is_some_and(|key| !firsts.get(&key).is_some_and(|firsts| firsts.contains(id))) {
                 return Err(format!("{id} has a row and was not the first of key {key} in its partition"));
             }
         }
-        if let Some((key, firsts)) = firsts.iter().find(|(key, _)| !keys.contains(*key)) {
+        if let Some((key, firsts)) = firsts.iter().find(|(key, _)| !keys.contains(&key.cast_signed())) {
             return Err(format!("the key {key} of {firsts:?} has no row"));
         }
-        let good: usize = log.iter().flatten().filter(|id| id.key().is_some()).count();
-        Ok((good - self.rows.len()) as u64)
+        let good = log.iter().flatten().filter(|id| id.key().is_some()).count();
+        let good_rows = self.rows.iter().filter(|row| row.id.key().is_some()).count();
+        self.judge_dead(log)?;
+        Ok((good - good_rows) as u64)
     }
 
-    /// What cannot be cleaned, and nothing else, has a dead letter: one.
+    /// What could not be cleaned at first is a dead letter, or was given up, or became a row when the SELECT was mended: one of them.
     fn judge_dead(&self, log: &[Vec<EventId>]) -> Result<(), String> {
-        let mut met = HashSet::new();
+        let bad = log.iter().flatten().filter(|id| id.key().is_none()).count() as u64;
+        let mut met: HashSet<EventId> = self.rows.iter().map(|row| row.id).filter(|id| id.key().is_none()).collect();
         for (partition, offset, id) in &self.dead {
             if log.get(*partition).and_then(|events| events.get(*offset)) != Some(id) {
                 return Err(format!("the dead letter of {id} is of another event than the log has there"));
@@ -66,21 +99,13 @@ impl Outcome {
             if id.key().is_some() {
                 return Err(format!("{id} can be cleaned and has a dead letter"));
             }
-            if !met.insert((*partition, *offset)) {
-                return Err(format!("{id} has two dead letters"));
+            if !met.insert(*id) {
+                return Err(format!("{id} has two dead letters, or one and a row"));
             }
         }
-        let bad = log.iter().enumerate().flat_map(|(partition, events)| {
-            events
-                .iter()
-                .enumerate()
-                .filter(|(_, id)| id.key().is_none())
-                .map(move |(offset, id)| (partition, offset, id))
-        });
-        for (partition, offset, id) in bad {
-            if !met.contains(&(partition, offset)) {
-                return Err(format!("{id} cannot be cleaned and has no dead letter"));
-            }
+        let missing = bad.saturating_sub(met.len() as u64);
+        if missing != self.dropped {
+            return Err(format!("{missing} events have neither row nor dead letter; {} were given up", self.dropped));
         }
         Ok(())
     }
@@ -126,8 +151,9 @@ mod tests {
             for (partition, events) in log.iter().enumerate() {
                 for (offset, id) in events.iter().enumerate() {
                     match id.key() {
+                        None if id.request % 2 == 0 => outcome.rows.push(Row::of(*id)),
                         None => outcome.dead.push((partition, offset, *id)),
-                        Some(key) if keys.insert(key) => outcome.rows.push((*id, key)),
+                        Some(key) if keys.insert(key) => outcome.rows.push(Row::of(*id)),
                         Some(_) => {}
                     }
                 }
@@ -137,17 +163,24 @@ mod tests {
         let duplicates = right().judge(&log).unwrap();
         assert_eq!(duplicates as usize + right().rows.len() + right().dead.len(), 200);
         assert!(duplicates > 0 && right().dead.len() > 2, "the log shows too little");
+        let with_extra = right().rows.iter().filter(|row| !row.extra.is_empty()).count();
+        assert!(with_extra > 0, "the log shows too little");
         let complaint = |spoil: fn(&mut Outcome)| {
             let mut outcome = right();
             spoil(&mut outcome);
             outcome.judge(&log).unwrap_err()
         };
         for (spoil, expected) in [
-            ((|outcome: &mut Outcome| _ = outcome.rows.pop()) as fn(&mut Outcome), "has no row"),
-            (|outcome| outcome.rows.push(outcome.rows[0]), "has two rows"),
-            (|outcome| outcome.rows[0].1 += 1, "has the key"),
-            (|outcome| _ = outcome.dead.pop(), "has no dead letter"),
+            ((|outcome: &mut Outcome| outcome.rows.retain(|row| row.key < 0)) as fn(&mut Outcome), "has no row"),
+            (|outcome| outcome.rows.push(Row::of(outcome.rows[0].id)), "has two rows"),
+            (|outcome| outcome.rows[0].key += 1, "has the key"),
+            (|outcome| outcome.rows.iter_mut().for_each(|row| row.extra.clear()), "beside the columns"),
+            (|outcome| outcome.rows[0].extra.push(("extra1".into(), "1".into())), "beside the columns"),
+            (|outcome| _ = outcome.dead.pop(), "1 events have neither"),
+            (|outcome| outcome.rows.retain(|row| row.key >= 0), "have neither row nor dead letter"),
+            (|outcome| outcome.dropped = 1, "0 events have neither row nor dead letter; 1 were"),
             (|outcome| outcome.dead.push(outcome.dead[0]), "has two dead letters"),
+            (|outcome| outcome.rows.push(Row::of(outcome.dead[0].2)), "or one and a row"),
             (|outcome| outcome.dead[0].1 += 1, "is of another event"),
         ] {
             assert!(complaint(spoil).contains(expected), "{expected}: {}", complaint(spoil));
@@ -155,8 +188,8 @@ mod tests {
         let known = |before: &[EventId], id: &EventId| before.iter().any(|earlier| earlier.key() == id.key());
         let again = (0..120).find(|at| log[0][*at].key().is_some() && known(&log[0][..*at], &log[0][*at])).unwrap();
         let mut outcome = right();
-        for row in outcome.rows.iter_mut().filter(|(_, key)| Some(*key) == log[0][again].key()) {
-            row.0 = log[0][again];
+        for row in outcome.rows.iter_mut().filter(|row| row.id.key() == log[0][again].key()) {
+            *row = Row::of(log[0][again]);
         }
         assert!(outcome.judge(&log).unwrap_err().contains("was not the first"));
     }

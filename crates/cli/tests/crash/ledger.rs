@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::event::EventId;
 
@@ -60,6 +61,8 @@ pub struct Ledger {
     commits: Mutex<Commits>,
     /// Replies that no crash explains.
     complaints: Mutex<Vec<String>>,
+    /// How often a table that was built anew took its place.
+    swaps: AtomicU32,
 }
 
 impl Ledger {
@@ -102,6 +105,15 @@ impl Ledger {
     /// The requests from number `first` on.
     pub fn requests_from(&self, first: usize) -> Vec<Request> {
         self.requests.lock().unwrap()[first..].to_vec()
+    }
+
+    /// A table that was built anew has taken its place.
+    pub fn count_swap(&self) {
+        self.swaps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn swaps(&self) -> u32 {
+        self.swaps.load(Ordering::Relaxed)
     }
 
     pub fn complain(&self, complaint: String) {

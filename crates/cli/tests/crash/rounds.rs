@@ -1,7 +1,7 @@
 //! Rounds of one data folder: start, load, a sudden end, restart, check.
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,19 +30,48 @@ gateway: { default_partitions: 3, default_shards: 3 }
 archive: { flush_interval: 100ms }
 stream: { trigger: 10ms }
 tables: { kept_commits: 20 }
+batch: { changed_definition: mix }
 ";
-const PIPELINE: &str = "
+/// The pipeline's stream.
+pub const STREAM: &str = "event";
+/// Keys that are no numbers cannot be cleaned.
+const AT_FIRST: Definition = Definition { key: "bigint", select: "SELECT id, key FROM input" };
+/// They can: what they stand in [`crate::event::EventId::row_key`] for.
+const MENDED: Definition = Definition {
+    key: "string",
+    select: "SELECT id, CASE WHEN key <> 'none' THEN CAST(key AS BIGINT) ELSE -1 - CAST(split(id, '-')[0] AS BIGINT) * 4294967296
+        - CAST(split(id, '-')[1] AS BIGINT) * 256 - CAST(split(id, '-')[2] AS BIGINT) END AS key FROM input",
+};
+
+/// How the stream is cleaned.
+struct Definition {
+    /// The type of the field `key`.
+    key: &'static str,
+    select: &'static str,
+}
+
+impl Definition {
+    fn write(&self, folder: &Path) {
+        let pipeline = format!(
+            "
 name: crash
 streams:
-  event:
-    batch: { topic: crash.event }
-    stream: { topic: crash-live.event }
-    schema: { id: { type: string, required: true }, key: { type: bigint } }
+  {STREAM}:
+    batch: {{ topic: crash.event }}
+    stream: {{ topic: crash-live.event }}
+    schema: {{ id: {{ type: string, required: true }}, key: {} }}
+    unknown_fields: {{ '*': evolve, padding: hold }}
     key: key
     clean: event.sql
 jobs:
-  daily: { tasks: [{ clean: event }] }
-";
+  daily: {{ tasks: [{{ clean: {STREAM} }}] }}
+",
+            self.key
+        );
+        std::fs::write(folder.join("pipeline/pipeline.yaml"), pipeline).unwrap();
+        std::fs::write(folder.join("pipeline/event.sql"), self.select).unwrap();
+    }
+}
 
 /// How a round ends.
 enum End {
@@ -69,8 +98,7 @@ impl Rounds {
     pub fn new(folder: PathBuf, seed: u64) -> Self {
         std::fs::create_dir_all(folder.join("pipeline")).unwrap();
         std::fs::write(folder.join("pinflow.yaml"), SETTINGS).unwrap();
-        std::fs::write(folder.join("pipeline/pipeline.yaml"), PIPELINE).unwrap();
-        std::fs::write(folder.join("pipeline/event.sql"), "SELECT id, key FROM input").unwrap();
+        AT_FIRST.write(&folder);
         let ledger = Arc::new(Ledger::default());
         Self {
             folder,
@@ -80,6 +108,11 @@ impl Rounds {
             chance: ChaCha8Rng::seed_from_u64(seed),
             crashed: 0,
         }
+    }
+
+    /// From now on what could not be cleaned can.
+    pub fn mend(&self) {
+        MENDED.write(&self.folder);
     }
 
     /// One sudden end. The node that follows finds all that was acknowledged before its own clients begin.

@@ -8,16 +8,29 @@ use serde_json::Value;
 use crate::event::EventId;
 use crate::lanes::Outcome;
 use crate::program::{PATIENCE, Program};
-use crate::rounds::Rounds;
+use crate::rounds::{Rounds, STREAM};
 use crate::topics::{KAFKA, KINESIS};
 
+/// Whether there may be dead letters.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum LettersMay {
+    Stay,
+    /// All were retried.
+    NotStay,
+}
+
 /// Compares all of it with the log. No node runs. Returns the duplicates of each lane.
-pub fn check(rounds: &Rounds) -> [(&'static str, u64); 2] {
+pub fn check(rounds: &Rounds, letters: LettersMay) -> [(&'static str, u64); 2] {
     let job = Program::command(&rounds.folder, "", &["run", "daily", "--quiet"]).output().unwrap();
     assert!(job.status.success(), "{job:?}");
     check_archive(&rounds.folder, rounds.topics.events(KAFKA));
     [("batch", KAFKA), ("stream", KINESIS)].map(|(lane, topic)| {
         let outcome = Outcome::read(&rounds.folder, lane);
+        assert!(
+            letters == LettersMay::Stay || outcome.dead.is_empty(),
+            "letters of the {lane} lane: {:?}",
+            outcome.dead
+        );
         let judged = outcome.judge(rounds.topics.events(topic));
         (lane, judged.unwrap_or_else(|wrong| panic!("the tables of the {lane} lane are wrong: {wrong}")))
     })
@@ -30,6 +43,13 @@ pub async fn check_balance(url: &str, duplicates: [(&str, u64); 2]) {
         let row = balance.iter().find(|row| row["lane"] == lane).unwrap();
         assert!(row["balances"] == true && row["duplicates"] == duplicates, "{duplicates} duplicates: {row}");
     }
+}
+
+/// Has all dead letters cleaned again.
+pub async fn retry_letters(url: &str) {
+    let retry = reqwest::Client::new().post(format!("{url}/api/dead/{STREAM}/retry")).json(&serde_json::json!({}));
+    let outcome: Value = retry.send().await.unwrap().error_for_status().unwrap().json().await.unwrap();
+    assert_eq!(outcome["dead"], 0, "{outcome}");
 }
 
 /// Waits until everything is archived, and cleaned on the stream lane.

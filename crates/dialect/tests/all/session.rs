@@ -58,6 +58,42 @@ async fn percentiles_are_exact_over_many_partitions_and_groups() {
 }
 
 #[tokio::test]
+async fn percentiles_pass_over_nulls_and_what_a_filter_leaves_out() {
+    let session = session(SessionConfig::new().with_target_partitions(4).with_batch_size(100));
+    let values: ArrayRef = Arc::new(Int64Array::from_iter((0..10_000).map(|i| (i % 7 != 0).then_some(i))));
+    session.register_batch("numbers", RecordBatch::try_from_iter([("x", values)]).unwrap()).unwrap();
+    let sql = "SELECT coalesce(x, -1) % 3 AS g,
+            percentile_approx(x, array(0.0, 0.5, 1.0)) FILTER (WHERE x % 2 = 0)[1] AS middle,
+            percentile_approx(CAST(x AS decimal(12, 2)), 1) FILTER (WHERE x > 20000) AS none,
+            percentile_approx(CAST(x AS double) / 2, 0.25) AS quarter
+        FROM numbers GROUP BY ALL ORDER BY g";
+    let answer = &ask(&session, sql).await[0];
+    let of = |group: i64| (0..10_000).filter(move |i| i % 7 != 0 && i % 3 == group);
+    let place = |share: f64, count: usize| (share * count as f64).ceil() as usize - 1;
+    for group in 0..3_i64 {
+        let row = 1 + group as usize;
+        let even: Vec<i64> = of(group).filter(|i| i % 2 == 0).collect();
+        let middle = answer.column(1).as_primitive::<arrow::datatypes::Int64Type>().value(row);
+        assert_eq!(middle, even[place(0.5, even.len())]);
+        let all: Vec<i64> = of(group).collect();
+        let quarter = answer.column(3).as_primitive::<arrow::datatypes::Float64Type>().value(row);
+        assert_eq!(quarter, all[place(0.25, all.len())] as f64 / 2.0);
+    }
+    assert_eq!(answer.column(2).null_count(), 4, "nothing is left of any group");
+    assert_eq!((answer.num_rows(), answer.column(1).null_count()), (4, 1), "the nulls are a group without values");
+}
+
+#[tokio::test]
+async fn a_percentile_grows_with_the_frame_of_a_window() {
+    let session = session(SessionConfig::new());
+    let sql = "SELECT x, percentile_approx(x, 0.5) OVER (ORDER BY x ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS middle
+        FROM (VALUES (1), (2), (3), (4), (5), (6)) AS t(x) ORDER BY x";
+    let answer = &ask(&session, sql).await[0];
+    let middles = answer.column(1).as_primitive::<arrow::datatypes::Int64Type>();
+    assert_eq!(middles.values().to_vec(), [1, 1, 2, 2, 3, 3]);
+}
+
+#[tokio::test]
 async fn a_wrong_pattern_or_share_is_an_error_and_no_panic() {
     let session = session(SessionConfig::new());
     for sql in [

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, NewRecord, Partition, Timestamp, TopicName};
-use pinflow_lane::{LaneParts, LaneWriter, SharedStatus, StreamLane, Trigger, open_dead_table};
+use pinflow_lane::{LaneParts, LaneWriter, SharedStatus, StreamLane, Trigger, dead_table};
 use pinflow_log::{EmbeddedLog, EmbeddedOptions, EventLog, TopicConfig};
 use pinflow_pipeline::{Lane, Overrides, Stream, load};
 use pinflow_table::{TableRoot, Upkeep};
@@ -71,7 +71,7 @@ pub async fn writer(stream: &Stream, lane: Lane, tables: &Path, clock: &Arc<dyn 
     let tables = TableRoot::local(tables, Upkeep::default()).unwrap();
     LaneWriter::open(LaneParts {
         cleaner: Arc::new(Cleaner::plan(stream).await.unwrap()),
-        dead: open_dead_table(&tables, &stream.name).await.unwrap(),
+        dead: dead_table(&tables, &stream.name).unwrap(),
         stream: stream.clone(),
         lane,
         tables,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, ManualClock, NewRecord, Offset, Partition, TopicName};
-use pinflow_lane::{LaneParts, LaneStatus, LaneWriter, SharedStatus, StreamLane, Trigger, open_dead_table};
+use pinflow_lane::{LaneParts, LaneStatus, LaneWriter, SharedStatus, StreamLane, Trigger, dead_table};
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
 use pinflow_table::{TableRoot, Upkeep};
@@ -75,19 +75,25 @@ impl World {
     }
 
     pub async fn lane(&self, trigger: Trigger) -> (StreamLane, SharedStatus) {
+        let mut writer = self.writer().await;
+        writer.open_tables().await.unwrap();
+        let status = writer.status();
+        (StreamLane::new(Arc::clone(&self.log), writer, trigger).await.unwrap(), status)
+    }
+
+    /// The lane's writer, whose tables are not open yet.
+    pub async fn writer(&self) -> LaneWriter {
         let (stream, tables) = (stream(), self.tables());
-        let writer = LaneWriter::open(LaneParts {
+        let parts = LaneParts {
             cleaner: Arc::new(Cleaner::plan(&stream).await.unwrap()),
-            dead: open_dead_table(&tables, &stream.name).await.unwrap(),
+            dead: dead_table(&tables, &stream.name).unwrap(),
             stream,
             lane: Lane::Stream,
             tables,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             secret: (1, 2),
-        });
-        let writer = writer.await.unwrap();
-        let status = writer.status();
-        (StreamLane::new(Arc::clone(&self.log), writer, trigger).await.unwrap(), status)
+        };
+        LaneWriter::unopened(parts).unwrap()
     }
 }
 

@@ -12,8 +12,8 @@ use futures::TryStreamExt;
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, ManualClock, NewRecord, Partition, TopicName};
 use pinflow_lane::{
-    DeadTable, LaneParts, LaneStatus, LaneWriter, LetterFilter, ListedLetter, StreamLane, Trigger, newest_letters,
-    open_dead_table,
+    DeadTable, LaneParts, LaneStatus, LaneWriter, LetterFilter, ListedLetter, StreamLane, Trigger, dead_table,
+    newest_letters,
 };
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
@@ -77,7 +77,7 @@ impl World {
     }
 
     pub async fn dead(&self) -> DeadTable {
-        open_dead_table(&self.tables(), "order").await.unwrap()
+        dead_table(&self.tables(), "order").unwrap()
     }
 
     pub async fn writer(&self, stream: Stream) -> LaneWriter {

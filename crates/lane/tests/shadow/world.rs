@@ -12,7 +12,7 @@ use object_store::{ObjectStore, ObjectStoreExt};
 use pinflow_archive::ArchiveReader;
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, ManualClock, NewRecord, Partition, TopicName};
-use pinflow_lane::{BatchLane, LaneParts, LaneWriter, ReplaySource, StreamLane, Trigger, open_dead_table};
+use pinflow_lane::{BatchLane, LaneParts, LaneWriter, ReplaySource, StreamLane, Trigger, dead_table};
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
 use pinflow_table::{Table, TableLocation, TableRoot, Upkeep};
@@ -71,7 +71,7 @@ impl World {
         let stream = stream(sql);
         LaneParts {
             cleaner: Arc::new(Cleaner::plan(&stream).await.unwrap()),
-            dead: open_dead_table(&self.tables(), &stream.name).await.unwrap(),
+            dead: dead_table(&self.tables(), &stream.name).unwrap(),
             stream,
             lane,
             tables: self.tables(),
@@ -121,9 +121,10 @@ impl World {
 
     /// The offsets of the dead letters of a lane.
     pub async fn dead(&self, lane: Lane) -> Vec<i64> {
-        let dead = open_dead_table(&self.tables(), "order").await.unwrap();
-        let batches: Vec<RecordBatch> =
-            dead.lock().await.scan(&["lane", "offset"]).await.unwrap().try_collect().await.unwrap();
+        let dead = dead_table(&self.tables(), "order").unwrap();
+        let mut dead = dead.lock().await;
+        dead.open_now().await.unwrap();
+        let batches: Vec<RecordBatch> = dead.scan(&["lane", "offset"]).await.unwrap().try_collect().await.unwrap();
         let mut offsets = Vec::new();
         for batch in batches {
             let lanes = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8).unwrap();

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pinflow_dashboard::view::{Lane, Scope};
+use pinflow_node::Node;
 use serde_json::{Value, json};
 
 use crate::support::{Running, config, pinterest, start};
@@ -55,6 +56,51 @@ async fn a_lane_whose_table_has_other_columns_says_so_before_the_next_record_com
     let committed = running.node.view().query("SELECT count(*) FROM user", scope, 10).await.unwrap();
     assert_eq!(committed.rows, [[json!(1)]]);
     // Nothing is left undone.
+    running.node.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_takes_events_though_its_tables_cannot_be_opened_yet() {
+    let data = tempfile::tempdir().unwrap();
+    let user = pinterest().stream("user").unwrap().clone();
+    let event = |ind: u64| json!({"ind": ind, "first_name": "A", "last_name": "B", "age": 30, "date_joined": "2016-01-01 00:00:00"});
+    // Files are in the way of the tables.
+    let (tables, away) = (data.path().join("tables"), data.path().join("away"));
+    let hide = || {
+        std::fs::rename(&tables, &away).unwrap();
+        std::fs::create_dir(&tables).unwrap();
+        for schema in ["batch", "stream", "dead"] {
+            std::fs::write(tables.join(schema), "").unwrap();
+        }
+    };
+    let running = start(config(data.path(), pinterest())).await;
+    running.node.stop().await.unwrap();
+    hide();
+    // Nothing says that this is the log which the tables are of.
+    let refused = Node::open(config(data.path(), pinterest())).await.unwrap_err();
+    assert!(refused.to_string().contains("cannot"), "{refused}");
+    std::fs::remove_dir_all(&tables).unwrap();
+    std::fs::rename(&away, &tables).unwrap();
+
+    let running = start(config(data.path(), pinterest())).await;
+    running.post_stream(&user, &[event(1), event(2)]).await;
+    running.post_batch(&user, &[event(1)]).await;
+    running.run("daily").await;
+    running.node.stop().await.unwrap();
+    hide();
+    let running = start(config(data.path(), pinterest())).await;
+    running.post_stream(&user, &[event(2), event(3)]).await;
+    running.post_batch(&user, &[event(1), event(2)]).await;
+    lane_is(&running, false).await;
+    std::fs::remove_dir_all(&tables).unwrap();
+    std::fs::rename(&away, &tables).unwrap();
+    lane_is(&running, true).await;
+    running.node.settle().await.unwrap();
+    assert_eq!(ask(&running).await, Ok(json!(3)));
+    running.run("daily").await;
+    let batch = running.query("SELECT count(*) FROM user", Lane::Batch).await;
+    assert_eq!(batch.rows, [[json!(2)]]);
+    running.assert_balanced().await;
     running.node.stop().await.unwrap();
 }
 

@@ -51,6 +51,8 @@ impl ReadOnly {
             | Statement::StartTransaction { .. }
             | Statement::Commit { .. }
             | Statement::Rollback { .. }
+            | Statement::Savepoint { .. }
+            | Statement::ReleaseSavepoint { .. }
             | Statement::Close { .. }
             | Statement::Discard { .. } => Ok(()),
             Statement::Declare { .. } | Statement::Fetch { .. } => Err(no_cursors()),
@@ -68,6 +70,8 @@ impl ReadOnly {
         match statement {
             // DataFusion would take any other variable as one of its own, such as its memory limit.
             Statement::Set(set) if !is_answered(set) => Some(Response::Execution(Tag::new("SET"))),
+            Statement::Savepoint { .. } => Some(Response::Execution(Tag::new("SAVEPOINT"))),
+            Statement::ReleaseSavepoint { .. } => Some(Response::Execution(Tag::new("RELEASE"))),
             Statement::Discard { .. } => Some(Response::Execution(Tag::new("DISCARD ALL"))),
             Statement::Close { .. } => Some(Response::Execution(Tag::new("CLOSE CURSOR"))),
             _ => None,

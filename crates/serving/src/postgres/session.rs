@@ -2,19 +2,24 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::catalog::information_schema::{INFORMATION_SCHEMA, InformationSchemaProvider};
 use datafusion::catalog::{CatalogProvider, CatalogProviderList, MemoryCatalogProviderList};
+use datafusion::common::ScalarValue;
 use datafusion::common::config::Dialect;
 use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
+use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
 use datafusion_postgres::datafusion_pg_catalog::setup_pg_catalog;
+use pinflow_dialect::LikeEscapes;
 use pinflow_query::{QueryEngine, QueryWatch};
 
 use super::catalog::PostgresCatalog;
 use super::search_path;
+use super::startup::SERVER_VERSION;
 
 /// The schema of PostgreSQL's own tables.
 pub(super) const PG_CATALOG: &str = "pg_catalog";
@@ -40,12 +45,14 @@ impl SessionTemplate {
         config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
         let builder = SessionStateBuilder::new().with_config(config).with_default_features();
+        let builder = builder.with_analyzer_rule(Arc::new(LikeEscapes));
         let session = SessionContext::new_with_state(engine.bound(builder).build());
         let catalog = Arc::new(PostgresCatalog::new(engine.tables(false), engine.tables(true)));
         session.register_catalog(QueryEngine::CATALOG, Arc::clone(&catalog) as Arc<dyn CatalogProvider>);
         setup_pg_catalog(&session, QueryEngine::CATALOG, EmptyContextProvider).map_err(|cause| *cause)?;
         search_path::functions(QueryEngine::DEFAULT_SCHEMA)
             .into_iter()
+            .chain([version(), pg_get_serial_sequence()])
             .for_each(|function| session.register_udf(function));
 
         // Lists of tables and columns look at the committed tables: what is on its way to them changes none.
@@ -69,4 +76,18 @@ impl SessionTemplate {
     pub fn engine(&self) -> &Arc<QueryEngine> {
         &self.engine
     }
+}
+
+/// `version()`: tools that know several databases read the name and the number out of it.
+fn version() -> ScalarUDF {
+    let text = ScalarValue::Utf8(Some(format!("PostgreSQL {SERVER_VERSION}")));
+    let answer = move |_: &[ColumnarValue]| Ok(ColumnarValue::Scalar(text.clone()));
+    create_udf("version", vec![], DataType::Utf8, Volatility::Stable, Arc::new(answer))
+}
+
+/// `pg_get_serial_sequence(table, column)`: no column is numbered by a sequence.
+fn pg_get_serial_sequence() -> ScalarUDF {
+    let answer = |_: &[ColumnarValue]| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(None)));
+    let texts = vec![DataType::Utf8, DataType::Utf8];
+    create_udf("pg_get_serial_sequence", texts, DataType::Utf8, Volatility::Stable, Arc::new(answer))
 }

@@ -26,7 +26,7 @@ use super::connection::{Connections, Ticket};
 use super::search_path::SEARCH_PATH;
 
 /// The version that clients are told: they look at it to know what `pg_catalog` has.
-const SERVER_VERSION: &str = concat!("16.6 (pinflow ", env!("CARGO_PKG_VERSION"), ")");
+pub(super) const SERVER_VERSION: &str = concat!("16.6 (pinflow ", env!("CARGO_PKG_VERSION"), ")");
 
 /// Lets a client in, or not.
 pub(super) struct Login {

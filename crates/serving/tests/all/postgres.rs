@@ -148,6 +148,8 @@ async fn what_drivers_say_beside_their_queries_is_taken() {
         "SET datafusion.runtime.memory_limit = '1K'",
         "BEGIN",
         "SHOW transaction_isolation",
+        "SAVEPOINT one",
+        "RELEASE SAVEPOINT one",
         "COMMIT",
         "CLOSE ALL",
         "DISCARD ALL",
@@ -157,6 +159,11 @@ async fn what_drivers_say_beside_their_queries_is_taken() {
         client.execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error}"));
     }
     assert_eq!(client.fetch_all("SELECT * FROM \"order\" ORDER BY id").await.unwrap().len(), 3, "memory is as before");
+    let like =
+        "SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname NOT LIKE 'pg/_%' ESCAPE '/' AND nspname = 'batch'";
+    assert_eq!(client.fetch_all(like).await.unwrap().len(), 1);
+    let version: String = client.fetch_one("SELECT pg_catalog.version()").await.unwrap().get(0);
+    assert!(version.starts_with("PostgreSQL 16."), "{version}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,6 +2,7 @@
 
 mod kafka_rest;
 mod kinesis;
+mod operator;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,9 +46,13 @@ enum Kind {
     Administrator,
     /// Runs the job of the batch lane.
     Runner,
+    /// Builds tables anew and swaps them in.
+    Replayer,
+    /// Retries dead letters, gives some up.
+    LetterHandler,
 }
 
-const KINDS: [Kind; 13] = [
+const KINDS: [Kind; 15] = [
     Kind::KafkaSingle,
     Kind::KafkaSingle,
     Kind::KafkaKeyed,
@@ -61,6 +66,8 @@ const KINDS: [Kind; 13] = [
     Kind::NativeRecords,
     Kind::Administrator,
     Kind::Runner,
+    Kind::Replayer,
+    Kind::LetterHandler,
 ];
 
 /// All clients of a run. Senders keep counting over its restarts.
@@ -136,6 +143,8 @@ impl Client {
             let answered = match kind {
                 Kind::Administrator => self.make_and_delete().await,
                 Kind::Runner => self.run_job().await,
+                Kind::Replayer => self.replay().await,
+                Kind::LetterHandler => self.handle_letters().await,
                 Kind::KafkaHasty => self.hurry().await,
                 Kind::KafkaCommitter => self.commit().await,
                 _ => self.send(kind).await,
