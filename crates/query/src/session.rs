@@ -10,6 +10,7 @@ use datafusion::error::DataFusionError;
 use datafusion::execution::{SessionState, SessionStateBuilder};
 use datafusion::logical_expr::sqlparser::ast::Statement;
 use datafusion::sql::parser::Statement as DataFusionStatement;
+use pinflow_dialect::LikeEscapes;
 use pinflow_pipeline::Lane;
 
 use crate::bounded_plan::BoundedPlanner;
@@ -40,6 +41,7 @@ impl QueryEngine {
         let session = session.with_config(tuned(config));
         session
             .with_runtime_env(Arc::clone(&self.runtime))
+            .with_analyzer_rule(Arc::new(LikeEscapes))
             .with_physical_optimizer_rule(Arc::new(OnQueryThreads(Arc::clone(&self.threads))))
             .with_query_planner(Arc::new(BoundedPlanner(self.limits.clone())))
     }

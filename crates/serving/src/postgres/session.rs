@@ -14,7 +14,6 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::context::EmptyContextProvider;
 use datafusion_postgres::datafusion_pg_catalog::pg_catalog::{PgCatalogSchemaProvider, PgCatalogStaticTables};
 use datafusion_postgres::datafusion_pg_catalog::setup_pg_catalog;
-use pinflow_dialect::LikeEscapes;
 use pinflow_query::{QueryEngine, QueryWatch};
 
 use super::catalog::PostgresCatalog;
@@ -45,7 +44,6 @@ impl SessionTemplate {
         config.options_mut().sql_parser.dialect = Dialect::PostgreSQL;
         config.options_mut().execution.time_zone = Some("UTC".to_owned());
         let builder = SessionStateBuilder::new().with_config(config).with_default_features();
-        let builder = builder.with_analyzer_rule(Arc::new(LikeEscapes));
         let session = SessionContext::new_with_state(engine.bound(builder).build());
         let catalog = Arc::new(PostgresCatalog::new(engine.tables(false), engine.tables(true)));
         session.register_catalog(QueryEngine::CATALOG, Arc::clone(&catalog) as Arc<dyn CatalogProvider>);
