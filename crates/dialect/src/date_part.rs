@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray};
 use arrow::compute::{DatePart, cast, date_part};
 use arrow::datatypes::{DataType, Int32Type, TimeUnit, TimestampMicrosecondType};
-use datafusion::common::{Result, plan_err};
+use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::function::{Function, expect_arguments, timestamp};
@@ -13,7 +13,7 @@ use crate::function::{Function, expect_arguments, timestamp};
 /// All of them.
 pub(crate) fn functions() -> Vec<ScalarUDF> {
     vec![
-        calendar("year", |date| date.year).build(),
+        calendar("year", |date| date.year).with_preimage(instants_of_year).build(),
         calendar("quarter", |date| (date.month + 2) / 3).build(),
         calendar("month", |date| date.month).build(),
         calendar("day", |date| date.day).with_aliases(&["dayofmonth"]).build(),
@@ -28,6 +28,9 @@ pub(crate) fn functions() -> Vec<ScalarUDF> {
         part("weekofyear", DatePart::Week, 0),
     ]
 }
+
+/// Microseconds of a day.
+const DAY: i64 = 24 * 3_600 * 1_000_000;
 
 /// A day of the Gregorian calendar, which is taken to have been in force always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +48,6 @@ impl Date {
     /// Counted in eras of 400 years that begin on a first of March, so that leap days come last: Howard Hinnant, "chrono-Compatible
     /// Low-Level Date Algorithms", `civil_from_days`. It takes a tenth of the time of a calendar that checks its range.
     fn of(micros: i64) -> Self {
-        const DAY: i64 = 24 * 3_600 * 1_000_000;
         const ERA: i64 = 146_097;
         let days = micros.div_euclid(DAY) + 719_468;
         let (era, day_of_era) = (days.div_euclid(ERA), days.rem_euclid(ERA));
@@ -60,6 +62,22 @@ impl Date {
         // 2^63 microseconds are less than 300,000 years.
         Self { year: year as i32, month: month as i32, day: day as i32 }
     }
+}
+
+/// From the first instant of a year to before that of the next.
+fn instants_of_year(year: &ScalarValue) -> Option<(ScalarValue, ScalarValue)> {
+    let ScalarValue::Int32(Some(year)) = year else { return None };
+    let first = |year: i32| Some(ScalarValue::TimestampMicrosecond(Some(first_instant(year)?), Some("UTC".into())));
+    Some((first(*year)?, first(year.checked_add(1)?)?))
+}
+
+/// The first of January; `None` where that is no instant.
+fn first_instant(year: i32) -> Option<i64> {
+    /// Days from the first of January of the year 1 to that of 1970.
+    const DAYS_TO_1970: i64 = 719_162;
+    let before = i64::from(year) - 1;
+    let leap_days = before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400);
+    (365 * before + leap_days - DAYS_TO_1970).checked_mul(DAY)
 }
 
 fn calendar(name: &'static str, part: impl Fn(Date) -> i32 + Send + Sync + 'static) -> Function {
@@ -128,6 +146,15 @@ mod tests {
                 dates.iter().map(of).collect::<Vec<_>>()
             );
         }
+    }
+
+    #[test]
+    fn a_year_begins_where_the_one_before_ends() {
+        for year in (-290_000..294_000).step_by(997).chain([-4, 0, 1, 1969, 1970, 1999, 2000, 2001, 2100]) {
+            let first = first_instant(year).unwrap();
+            assert_eq!((Date::of(first), Date::of(first - 1).year), (Date { year, month: 1, day: 1 }, year - 1));
+        }
+        assert_eq!(first_instant(i32::MAX), None);
     }
 
     #[test]

@@ -7,12 +7,19 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, StringViewArray};
 use arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue, plan_err};
-use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::interval_arithmetic::Interval;
+use datafusion::logical_expr::preimage::PreimageResult;
+use datafusion::logical_expr::simplify::SimplifyContext;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 
 /// What the function takes and gives: from the argument types as written to those that the kernel gets, and its answer's type.
 type Typing = dyn Fn(&[DataType]) -> Result<(Vec<DataType>, DataType)> + Send + Sync;
 /// The work on whole arrays, all of one length. Literal arguments come as arrays of one row.
 type Kernel = dyn Fn(&[ArrayRef]) -> Result<ArrayRef> + Send + Sync;
+/// Of which arguments the answer is this one: from the first to before the second, where there are such.
+type Preimage = dyn Fn(&ScalarValue) -> Option<(ScalarValue, ScalarValue)> + Send + Sync;
 
 /// A deterministic function over arrow arrays.
 pub(crate) struct Function {
@@ -21,6 +28,7 @@ pub(crate) struct Function {
     signature: Signature,
     typing: Box<Typing>,
     kernel: Box<Kernel>,
+    preimage: Option<Box<Preimage>>,
 }
 
 impl Function {
@@ -36,12 +44,23 @@ impl Function {
             signature: Signature::user_defined(Volatility::Immutable),
             typing: Box::new(typing),
             kernel: Box::new(kernel),
+            preimage: None,
         }
     }
 
     /// The same function under further names.
     pub fn with_aliases(mut self, aliases: &[&str]) -> Self {
         self.aliases = aliases.iter().map(|&alias| alias.to_owned()).collect();
+        self
+    }
+
+    /// The same function of one argument, where comparing its answer with a literal is comparing the argument with the ends of a range:
+    /// then the function need not be called, and files can be skipped by what is known of the argument's column.
+    pub fn with_preimage(
+        mut self,
+        preimage: impl Fn(&ScalarValue) -> Option<(ScalarValue, ScalarValue)> + Send + Sync + 'static,
+    ) -> Self {
+        self.preimage = Some(Box::new(preimage));
         self
     }
 
@@ -90,6 +109,19 @@ impl ScalarUDFImpl for Function {
 
     fn coerce_types(&self, arguments: &[DataType]) -> Result<Vec<DataType>> {
         Ok((self.typing)(arguments)?.0)
+    }
+
+    fn preimage(&self, args: &[Expr], lit_expr: &Expr, info: &SimplifyContext) -> Result<PreimageResult> {
+        let (Some(preimage), [argument], Some(answer)) = (&self.preimage, args, lit_expr.as_literal()) else {
+            return Ok(PreimageResult::None);
+        };
+        match preimage(answer) {
+            Some((from, to)) if info.get_data_type(argument)? == from.data_type() => {
+                let interval = Box::new(Interval::try_new(from, to)?);
+                Ok(PreimageResult::Range { expr: argument.clone(), interval })
+            }
+            _ => Ok(PreimageResult::None),
+        }
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {

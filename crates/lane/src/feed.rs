@@ -16,7 +16,7 @@ use crate::writer::LaneWriter;
 const CLEANED_AT_ONCE: usize = 3;
 
 /// Bytes of records after which a commit is made: what a crash makes the lane do again at most.
-const COMMIT_BYTES: usize = 1 << 30;
+const COMMIT_BYTES: usize = 512 << 20;
 
 /// Takes chunks of one partition to the table, each of which goes on where the one before it ended.
 ///

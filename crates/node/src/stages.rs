@@ -20,6 +20,7 @@ use pinflow_query::QueryEngine;
 use pinflow_store::DurableLocalStore;
 use pinflow_table::TableRoot;
 use tokio::sync::Mutex;
+use tokio::task::JoinSet;
 
 use crate::check;
 use crate::clock::SystemClock;
@@ -100,22 +101,27 @@ impl Stages {
                 secret,
             };
             lane_parts.extend(Lane::ALL.map(|lane| ((lane, stream.name.clone()), parts(lane))));
-            let mut writer = LaneWriter::unopened(parts(Lane::Batch))?;
-            if open_tables(&mut writer, has_events).await? {
+            dead_tables.insert(stream.name.clone(), dead);
+        }
+        let mut writers = open_writers(&lane_parts, has_events).await?;
+        let mut writer_of = |lane, stream: &Stream| {
+            writers.remove(&(lane, stream.name.clone())).expect("each lane of each stream has a writer")
+        };
+        for stream in &config.pipeline.streams {
+            let (mut writer, is_open) = writer_of(Lane::Batch, stream);
+            if is_open {
                 read_positions(log.as_ref(), &mut writer).await?;
             }
             statuses.insert((Lane::Batch, stream.name.clone()), writer.status());
             let lane = BatchLane::new(archive_reader.clone(), writer).with_settings(config.batch);
             batch_lanes.insert(stream.name.clone(), Arc::new(Mutex::new(lane)));
 
-            let mut writer = LaneWriter::unopened(parts(Lane::Stream))?;
-            open_tables(&mut writer, has_events).await?;
+            let (writer, _) = writer_of(Lane::Stream, stream);
             let status = writer.status();
             statuses.insert((Lane::Stream, stream.name.clone()), status.clone());
             let lane = StreamLane::new(Arc::clone(&log), writer, config.trigger).await?;
             hand_overs.insert(stream.name.clone(), lane.hand_overs());
             letter_desks.insert(stream.name.clone(), lane.letter_desk());
-            dead_tables.insert(stream.name.clone(), dead);
             tails.insert(stream.name.clone(), (lane.fresh_tail(config.fresh.records, config.fresh.bytes), status));
             stream_lanes.push(lane);
         }
@@ -250,6 +256,27 @@ async fn find_archived(archive: &Archive, config: &NodeConfig) -> Result<(), Nod
         }
     }
     Ok(())
+}
+
+/// The writers of all lanes, and whether their tables are open. They are opened side by side: reading the keys of a large table takes time.
+async fn open_writers(
+    lane_parts: &BTreeMap<(Lane, String), LaneParts>,
+    has_events: bool,
+) -> Result<BTreeMap<(Lane, String), (LaneWriter, bool)>, NodeError> {
+    let mut opening = JoinSet::new();
+    for (lane, parts) in lane_parts {
+        let (lane, mut writer) = (lane.clone(), LaneWriter::unopened(parts.clone())?);
+        opening.spawn(async move {
+            let is_open = open_tables(&mut writer, has_events).await?;
+            Ok::<_, NodeError>((lane, (writer, is_open)))
+        });
+    }
+    let mut writers = BTreeMap::new();
+    while let Some(opened) = opening.join_next().await {
+        let (lane, writer) = opened.expect("opening tables does not panic")?;
+        writers.insert(lane, writer);
+    }
+    Ok(writers)
 }
 
 /// Whether the lane's tables are open. A store that cannot be reached must not keep events from coming in: a stream lane tries again while

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, LargeStringArray, StringArray, StringViewArray};
+use arrow::array::{
+    ArrayRef, AsArray, Int64Array, LargeStringArray, StringArray, StringViewArray, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, TimeUnit};
 use arrow::record_batch::RecordBatch;
+use arrow::util::pretty::pretty_format_batches;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use pinflow_dialect::{DialectError, plan, session};
 
@@ -55,6 +58,45 @@ async fn percentiles_are_exact_over_many_partitions_and_groups() {
     let middles = batches[0].column(1).as_primitive::<arrow::datatypes::Int64Type>();
     // Group g holds g, g + 10, ..., g + 9990: the 500th of them.
     assert_eq!(middles.values().to_vec(), (0..10).map(|g| 4990 + g).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_year_is_compared_by_its_first_and_last_instant() {
+    let session = session(SessionConfig::new());
+    // The edges of 2019 and 2020, to the microsecond, and nothing.
+    let edges = [1_546_300_800_000_000_i64, 1_577_836_800_000_000, 1_609_459_200_000_000];
+    let instants = edges.iter().flat_map(|edge| [edge - 1, *edge]).map(Some).chain([None, Some(-1), Some(0)]);
+    let instants: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter(instants).with_timezone("UTC"));
+    session.register_batch("events", RecordBatch::try_from_iter([("t", instants)]).unwrap()).unwrap();
+    let count = async |condition: &str| {
+        let batches = ask(&session, &format!("SELECT count(*) AS n FROM events WHERE {condition}")).await;
+        batches[0].column(0).as_primitive::<arrow::datatypes::Int64Type>().value(0)
+    };
+    for comparison in [
+        "= 2020",
+        "<> 2020",
+        "< 2020",
+        "<= 2020",
+        "> 2019",
+        ">= 2019",
+        "BETWEEN 2019 AND 2020",
+        "NOT BETWEEN 2019 AND 2020",
+        "IN (2018, 2020)",
+        "IS NOT DISTINCT FROM 2020",
+        "IS DISTINCT FROM 2020",
+        "= 300000",
+        "< 2147483647",
+        "= 2020.5",
+    ] {
+        // With an addition between them, each year is computed.
+        let (compared, computed) = (format!("year(t) {comparison}"), format!("year(t) + 0 {comparison}"));
+        assert_eq!(count(&compared).await, count(&computed).await, "{compared}");
+    }
+    let frame = plan(&session, "EXPLAIN SELECT * FROM events WHERE year(t) BETWEEN 2019 AND 2020").await.unwrap();
+    let frame = session.execute_logical_plan(frame).await.unwrap();
+    let explained = pretty_format_batches(&frame.collect().await.unwrap()).unwrap().to_string();
+    let physical = explained.split("physical_plan").nth(1).unwrap();
+    assert!(physical.contains("1546300800000000") && !physical.contains("year("), "{explained}");
 }
 
 #[tokio::test]
