@@ -71,6 +71,14 @@ impl KeySet {
         self.len() == 0
     }
 
+    /// Makes room for so many more keys: a set that grows with them looks all that it holds up again and again.
+    pub fn reserve(&mut self, keys: usize) {
+        match &mut self.seen {
+            Seen::Ever(known) => known.reserve(keys),
+            Seen::Within(known) => known.reserve(keys),
+        }
+    }
+
     /// Remembers the keys of rows that a table holds already, since `committed` at the latest.
     ///
     /// # Errors
@@ -115,10 +123,7 @@ impl KeySet {
 
     /// Remembers the keys of rows that are committed.
     pub fn accept(&mut self, keys: NewKeys, committed: Timestamp) {
-        match &mut self.seen {
-            Seen::Ever(known) => known.reserve(keys.0.len()),
-            Seen::Within(known) => known.reserve(keys.0.len()),
-        }
+        self.reserve(keys.0.len());
         self.insert(keys.0.into_iter(), committed);
     }
 

@@ -30,10 +30,10 @@ impl KeyParts {
         self.spread
     }
 
-    /// Makes room, so that no part has to grow while keys come in the order of its own places: growing would gather them at its end.
+    /// Makes room for so many more keys. Without it, keys that come in the order of the places would gather at the end of a part that grows.
     pub fn reserve(&mut self, keys: usize) {
         let spread = self.spread;
-        let share = keys / PARTS + keys / PARTS / 8 + 1;
+        let share = keys / PARTS + 1;
         self.parts.iter_mut().for_each(|part| part.reserve(share, |known| spread.of(*known)));
     }
 

@@ -21,6 +21,7 @@ pub(crate) async fn read(parts: &LaneParts, table: &Table) -> Result<KeySet, Lan
     let mut keys = KeySet::new(parts.secret, parts.stream.within);
     let now = parts.clock.now();
     let Some(window) = parts.stream.within else {
+        keys.reserve(usize::try_from(table.row_count()?).unwrap_or_default());
         remember(&mut keys, table.scan(&[key]).await?, now, stream).await?;
         return Ok(keys);
     };
