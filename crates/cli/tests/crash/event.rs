@@ -29,7 +29,7 @@ impl EventId {
     /// A field that the schema lacks and the tables get a column for, where the event has one.
     pub fn extra(self) -> Option<(String, u32)> {
         let number = self.sender * 7 + self.request;
-        (number % 16 == 0).then(|| (format!("extra{}", number / 16 % EXTRA_FIELDS), self.index))
+        number.is_multiple_of(16).then(|| (format!("extra{}", number / 16 % EXTRA_FIELDS), self.index))
     }
 
     /// The key of its row: where the SELECT as it was at first finds none, the one that the mended SELECT makes of its id.
