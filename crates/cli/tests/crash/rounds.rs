@@ -79,6 +79,8 @@ enum End {
     Kill(Duration),
     /// SIGKILL so long after its start, whether it listens or not.
     KillAtStart(Duration),
+    /// SIGKILL so long after the node listens, while little more is done than tables are built anew.
+    KillOperators(Duration),
     /// At a crash point.
     CrashPoint(String),
 }
@@ -142,9 +144,9 @@ impl Rounds {
             self.note(&program, status, point);
             return;
         }
-        let clients = self.clients.start(&url, round);
+        let clients = self.clients.start(&url, round, matches!(end, End::KillOperators(_)));
         let time = match end {
-            End::Kill(time) => time,
+            End::Kill(time) | End::KillOperators(time) => time,
             _ => LONGEST_ROUND,
         };
         let deadline = Instant::now() + time;
@@ -161,6 +163,7 @@ impl Rounds {
         let milliseconds = |most: u64, chance: &mut ChaCha8Rng| Duration::from_millis(chance.random_range(0..most));
         match round % 4 {
             0 | 2 => End::CrashPoint(self.draw_crash_point()),
+            1 if round % 8 == 5 => End::KillOperators(milliseconds(6_000, &mut self.chance)),
             1 => End::Kill(milliseconds(1_500, &mut self.chance)),
             _ if round % 8 == 3 => End::KillAtStart(milliseconds(600, &mut self.chance)),
             _ => End::Kill(milliseconds(300, &mut self.chance)),

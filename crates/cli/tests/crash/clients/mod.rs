@@ -70,6 +70,10 @@ const KINDS: [Kind; 15] = [
     Kind::LetterHandler,
 ];
 
+/// Those that leave the node time for what takes long: building a table anew.
+const OPERATORS: [Kind; 5] =
+    [Kind::KafkaSingle, Kind::GatewayRecord, Kind::NativeRecords, Kind::Replayer, Kind::LetterHandler];
+
 /// All clients of a run. Senders keep counting over its restarts.
 pub struct Clients {
     ledger: Arc<Ledger>,
@@ -88,11 +92,12 @@ impl Clients {
         Self { ledger, next_sender: Arc::default(), seed }
     }
 
-    /// Sets all of them to work on the node at `url`.
-    pub fn start(&self, url: &str, round: u32) -> AtWork {
+    /// Sets all of them to work on the node at `url`, or operators with a few others alone.
+    pub fn start(&self, url: &str, round: u32, operators_alone: bool) -> AtWork {
+        let kinds = if operators_alone { &OPERATORS[..] } else { &KINDS };
         let stop = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        for (number, kind) in KINDS.into_iter().enumerate() {
+        for (number, kind) in kinds.iter().copied().enumerate() {
             let mut chance = ChaCha8Rng::seed_from_u64(self.seed ^ u64::from(round));
             chance.set_stream(number as u64);
             let client = Client {
