@@ -50,7 +50,7 @@ impl SessionTemplate {
         setup_pg_catalog(&session, QueryEngine::CATALOG, EmptyContextProvider).map_err(|cause| *cause)?;
         search_path::functions(QueryEngine::DEFAULT_SCHEMA)
             .into_iter()
-            .chain([version(), pg_get_serial_sequence()])
+            .chain([version(), to_regtype()])
             .for_each(|function| session.register_udf(function));
 
         // Lists of tables and columns look at the committed tables: what is on its way to them changes none.
@@ -83,9 +83,8 @@ fn version() -> ScalarUDF {
     create_udf("version", vec![], DataType::Utf8, Volatility::Stable, Arc::new(answer))
 }
 
-/// `pg_get_serial_sequence(table, column)`: no column is numbered by a sequence.
-fn pg_get_serial_sequence() -> ScalarUDF {
-    let answer = |_: &[ColumnarValue]| Ok(ColumnarValue::Scalar(ScalarValue::Utf8(None)));
-    let texts = vec![DataType::Utf8, DataType::Utf8];
-    create_udf("pg_get_serial_sequence", texts, DataType::Utf8, Volatility::Stable, Arc::new(answer))
+/// `to_regtype(name)`: drivers ask it for types of extensions, of which there are none.
+fn to_regtype() -> ScalarUDF {
+    let answer = |_: &[ColumnarValue]| Ok(ColumnarValue::Scalar(ScalarValue::Int32(None)));
+    create_udf("to_regtype", vec![DataType::Utf8], DataType::Int32, Volatility::Stable, Arc::new(answer))
 }
