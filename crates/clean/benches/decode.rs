@@ -4,58 +4,26 @@
 //! runs each, in turns.
 #![allow(clippy::unwrap_used)]
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use arrow::json::ReaderBuilder;
 use pinflow_clean::Cleaner;
-use pinflow_event::TopicName;
-use pinflow_pipeline::{Field, FieldType, LaneSpec, Stream, TextFile, WrongType};
+use pinflow_pipeline::{Overrides, Stream, load};
 
 const RUNS: usize = 7;
 /// Records that are decoded together, as the lanes do.
 const BATCH: usize = 8_192;
-/// The fields of a pin.
-const FIELDS: [(&str, FieldType); 12] = [
-    ("index", FieldType::Bigint),
-    ("unique_id", FieldType::String),
-    ("title", FieldType::String),
-    ("description", FieldType::String),
-    ("poster_name", FieldType::String),
-    ("follower_count", FieldType::String),
-    ("tag_list", FieldType::String),
-    ("is_image_or_video", FieldType::String),
-    ("image_src", FieldType::String),
-    ("downloaded", FieldType::Bigint),
-    ("save_location", FieldType::String),
-    ("category", FieldType::String),
-];
 
-/// A stream that keeps every field as it is.
+/// The built-in pipeline's pins, with every field as it is.
 fn stream() -> Stream {
-    let lane = |topic: &str| LaneSpec { topic: TopicName::new(topic).unwrap(), table: "pin".to_owned() };
-    let field = |(name, kind): &(&str, FieldType)| Field {
-        name: (*name).to_owned(),
-        kind: *kind,
-        required: false,
-        wrong_type: WrongType::Dead,
-    };
-    Stream {
-        name: "pin".to_owned(),
-        batch: lane("pin"),
-        stream: lane("pin-live"),
-        key: None,
-        within: None,
-        schema: FIELDS.iter().map(field).collect(),
-        unknown_fields: Default::default(),
-        clean: TextFile { path: "pin.sql".into(), text: "SELECT * FROM input".to_owned() },
-    }
-}
-
-fn arrow_schema() -> Arc<Schema> {
-    let kind = |kind| if kind == FieldType::Bigint { DataType::Int64 } else { DataType::Utf8 };
-    Arc::new(Schema::new(FIELDS.map(|(name, field)| ArrowField::new(name, kind(field), true)).to_vec()))
+    let pipeline = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../pipelines/pinterest");
+    let streams = load(&pipeline, &Overrides::default()).unwrap().streams;
+    let mut pin = streams.into_iter().find(|stream| stream.name == "pin").unwrap();
+    pin.clean.text = "SELECT * FROM input".to_owned();
+    pin.key = None;
+    pin
 }
 
 fn main() {
@@ -76,7 +44,7 @@ fn main() {
         batches.sum()
     };
     let theirs = || -> usize {
-        let mut decoder = ReaderBuilder::new(arrow_schema())
+        let mut decoder = ReaderBuilder::new(Arc::clone(cleaner.output_schema()))
             .with_batch_size(BATCH)
             .with_coerce_primitive(true)
             .build_decoder()

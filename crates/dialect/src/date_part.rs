@@ -9,6 +9,7 @@ use datafusion::common::{Result, ScalarValue, plan_err};
 use datafusion::logical_expr::ScalarUDF;
 
 use crate::function::{Function, expect_arguments, timestamp};
+use crate::timestamp::{MARCH_DAYS_TO_EPOCH, SECOND, days_since_epoch};
 
 /// All of them.
 pub(crate) fn functions() -> Vec<ScalarUDF> {
@@ -30,7 +31,7 @@ pub(crate) fn functions() -> Vec<ScalarUDF> {
 }
 
 /// Microseconds of a day.
-const DAY: i64 = 24 * 3_600 * 1_000_000;
+const DAY: i64 = 24 * 3_600 * SECOND;
 
 /// A day of the Gregorian calendar, which is taken to have been in force always.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,10 +47,10 @@ impl Date {
     /// The day on which an instant is, given in microseconds since 1970.
     ///
     /// Counted in eras of 400 years that begin on a first of March, so that leap days come last: Howard Hinnant, "chrono-Compatible
-    /// Low-Level Date Algorithms", `civil_from_days`. It takes a tenth of the time of a calendar that checks its range.
+    /// Low-Level Date Algorithms", `civil_from_days`.
     fn of(micros: i64) -> Self {
         const ERA: i64 = 146_097;
-        let days = micros.div_euclid(DAY) + 719_468;
+        let days = micros.div_euclid(DAY) + MARCH_DAYS_TO_EPOCH;
         let (era, day_of_era) = (days.div_euclid(ERA), days.rem_euclid(ERA));
         let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
@@ -73,11 +74,7 @@ fn instants_of_year(year: &ScalarValue) -> Option<(ScalarValue, ScalarValue)> {
 
 /// The first of January; `None` where that is no instant.
 fn first_instant(year: i32) -> Option<i64> {
-    /// Days from the first of January of the year 1 to that of 1970.
-    const DAYS_TO_1970: i64 = 719_162;
-    let before = i64::from(year) - 1;
-    let leap_days = before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400);
-    (365 * before + leap_days - DAYS_TO_1970).checked_mul(DAY)
+    days_since_epoch(i64::from(year), 1, 1).checked_mul(DAY)
 }
 
 fn calendar(name: &'static str, part: impl Fn(Date) -> i32 + Send + Sync + 'static) -> Function {

@@ -39,15 +39,20 @@ fn parse_plain(text: &[u8]) -> Option<i64> {
     if !(1..=month_days).contains(&day) || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    // Years that begin in March have their leap day at the end: then the days before a month follow one formula.
-    let (march_year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let leap_days = march_year.div_euclid(4) - march_year.div_euclid(100) + march_year.div_euclid(400);
-    let days = march_year * 365 + leap_days + (153 * march_month + 2) / 5 + day - 1 - MARCH_DAYS_TO_EPOCH;
+    let days = days_since_epoch(year, month, day);
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * SECOND)
 }
 
+/// Days from 1970 to a day of the Gregorian calendar.
+pub(crate) fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+    // Years that begin in March have their leap day at the end: then the days before a month follow one formula.
+    let (march_year, march_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let leap_days = march_year.div_euclid(4) - march_year.div_euclid(100) + march_year.div_euclid(400);
+    march_year * 365 + leap_days + (153 * march_month + 2) / 5 + day - 1 - MARCH_DAYS_TO_EPOCH
+}
+
 /// Days from the first of March of the year 0 to 1970.
-const MARCH_DAYS_TO_EPOCH: i64 = 719_468;
+pub(crate) const MARCH_DAYS_TO_EPOCH: i64 = 719_468;
 
 fn parse_any(text: &str) -> Option<i64> {
     let text = trim(text);
