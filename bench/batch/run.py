@@ -3,11 +3,13 @@
 
     bench/batch/run.py target/release/pinflow [--rows 1000000] [--runs 3] [--only tiny,full,daily] [--peers duckdb,polars]
 
-Needs numpy, and the peers: `pip install numpy duckdb polars`. Prints a Markdown table: wall time, CPU time (user and system) and the
-largest resident set, each the median of the runs.
+Needs numpy, and the peers: `pip install numpy duckdb polars deltalake`, for `--peers spark,sail` also `pip install 'pyspark[connect]' pysail` and
+a Java 17. Prints a Markdown table: wall time, CPU time (user and system) and the largest resident set, each the median of the runs. Fails where
+the answers of two programs differ.
 """
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -16,6 +18,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import polars
 
 HERE = Path(__file__).resolve().parent
 TOPICS = ("pin", "geo", "user")
@@ -33,6 +37,21 @@ def measure(command, log):
     if process.returncode != 0:
         sys.exit(f"{command[0]} failed, see below\n{Path(log).read_text(encoding='utf-8')[-2000:]}")
     return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def answers_of(data):
+    """What a run of pinflow has answered, by question."""
+    answers = {}
+    for table in sorted((data / "tables" / "result").iterdir()):
+        rows = polars.read_delta(str(table))
+        last = rows.filter(polars.col("run_time") == polars.col("run_time").max())
+        answers[table.name] = last.drop("run_id", "run_time").rows()
+    return answers
+
+
+def plain(answers):
+    """Answers as texts that can be compared, in no order."""
+    return {name: sorted(json.dumps(list(row)) for row in rows) for name, rows in answers.items()}
 
 
 def generate(folder, rows, layout):
@@ -97,6 +116,15 @@ class Bench:
         command = [sys.executable, HERE / f"peer_{name}.py", source, out, *(["files"] if files else [])]
         return measure(command, self.work / f"{name}.log")
 
+    def check_answers(self):
+        """The last run of each peer has answered what pinflow has."""
+        ours = plain(answers_of(self.work / "data"))
+        for peer in self.peers:
+            theirs = plain(json.loads((self.work / f"out-{peer}" / "answers.json").read_text(encoding="utf-8")))
+            different = [name for name in ours | theirs if ours.get(name) != theirs.get(name)]
+            if different:
+                sys.exit(f"pinflow and {peer} have different answers: {', '.join(different)}")
+
     def compare(self, title, runners):
         """Runs all of them in turns."""
         results = {name: [] for name in runners}
@@ -112,6 +140,7 @@ class Bench:
         runners = {"pinflow": lambda: self.job(self.fresh(), source / "s3")}
         runners |= {peer: (lambda peer=peer: self.peer(peer, source, True)) for peer in self.peers}
         self.compare(f"{3 * TINY_ROWS:,} objects of one record", runners)
+        self.check_answers()
         three = archive(self.work / "tiny-three", source)
         self.compare("the same in three objects", {"pinflow": lambda: self.job(self.fresh(), three)})
 
@@ -121,6 +150,7 @@ class Bench:
         runners = {"pinflow": lambda: self.job(self.fresh(), objects)}
         runners |= {peer: (lambda peer=peer: self.peer(peer, source, False)) for peer in self.peers}
         self.compare(f"{rows:,} rows a topic", runners)
+        self.check_answers()
 
     def daily(self, rows):
         """One percent arrives after a full run."""

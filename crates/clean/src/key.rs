@@ -15,15 +15,18 @@ use hashbrown::HashSet;
 use pinflow_event::Timestamp;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::key_lookup::KeyLookup;
 use crate::key_parts::KeyParts;
 use crate::spread::Spread;
 use crate::window::KeyWindow;
 
-/// The keys that a table holds, or those of a window.
+/// The keys that a table holds, those of a window, or those of the table's that were looked for.
 #[derive(Debug)]
 pub struct KeySet {
     secret: (u64, u64),
     seen: Seen,
+    /// Where not all keys of the table were read: those of which it is known whether the table has them.
+    looked_for: Option<KeyParts>,
 }
 
 #[derive(Debug)]
@@ -55,7 +58,40 @@ impl KeySet {
             None => Seen::Ever(KeyParts::default()),
             Some(window) => Seen::Within(KeyWindow::new(window)),
         };
-        Self { secret, seen }
+        Self { secret, seen, looked_for: None }
+    }
+
+    /// The set of a table none of whose keys were read: each is to be looked for before it is told apart ([`KeySet::lookup`]).
+    pub fn unread(secret: (u64, u64)) -> Self {
+        Self { looked_for: Some(KeyParts::default()), ..Self::new(secret, None) }
+    }
+
+    /// Whether it knows all keys of its table, or of its window.
+    pub fn is_complete(&self) -> bool {
+        self.looked_for.is_none()
+    }
+
+    /// Those of some keys that are to be looked for; none where the set is complete.
+    ///
+    /// # Errors
+    /// Where a column's type is no key's type.
+    pub fn lookup<'a>(&self, columns: impl IntoIterator<Item = &'a ArrayRef>) -> Result<KeyLookup, ArrowError> {
+        let mut wanted = HashSet::with_hasher(self.spread());
+        if let Some(known) = &self.looked_for {
+            for column in columns {
+                let hashes = hashes(self.secret, column)?;
+                wanted.extend(hashes.into_iter().flatten().filter(|hash| !known.contains(*hash)));
+            }
+        }
+        Ok(KeyLookup { secret: self.secret, wanted, found: Vec::new() })
+    }
+
+    /// Takes in what a lookup found that has met all keys of the table.
+    pub fn learn(&mut self, lookup: KeyLookup, now: Timestamp) {
+        self.insert(lookup.found.into_iter(), now);
+        if let Some(known) = &mut self.looked_for {
+            known.extend(lookup.wanted.into_iter());
+        }
     }
 
     /// How many keys there are.
@@ -84,7 +120,7 @@ impl KeySet {
     /// # Errors
     /// Where the column's type is no key's type.
     pub fn remember(&mut self, keys: &ArrayRef, committed: Timestamp) -> Result<(), ArrowError> {
-        let hashes = self.hashes(keys)?;
+        let hashes = hashes(self.secret, keys)?;
         self.insert(hashes.into_iter().flatten(), committed);
         Ok(())
     }
@@ -102,7 +138,7 @@ impl KeySet {
     /// # Errors
     /// Where the column's type is no key's type.
     pub fn distinct(&self, rows: &RecordBatch, key: usize, new: &mut NewKeys) -> Result<Distinct, ArrowError> {
-        let hashes = self.hashes(rows.column(key))?;
+        let hashes = hashes(self.secret, rows.column(key))?;
         if new.0.is_empty() {
             // Hashed as in the set, they come in the order of its places when they join it.
             new.0 = HashSet::with_hasher(self.spread());
@@ -147,25 +183,22 @@ impl KeySet {
             Seen::Within(window) => hashes.for_each(|hash| window.insert(hash, committed)),
         }
     }
+}
 
-    fn hashes(&self, keys: &ArrayRef) -> Result<Vec<Option<u128>>, ArrowError> {
-        if keys.data_type().is_integer() {
-            let numbers = cast(keys, &DataType::Int64)?;
-            return Ok(numbers
-                .as_primitive::<Int64Type>()
-                .iter()
-                .map(|number| number.map(|n| n as u64 as u128))
-                .collect());
-        }
-        let texts = cast(keys, &DataType::Utf8)?;
-        Ok(texts.as_string::<i32>().iter().map(|text| text.map(|text| self.hash(text))).collect())
+/// The 128 bits of each key.
+pub(crate) fn hashes(secret: (u64, u64), keys: &ArrayRef) -> Result<Vec<Option<u128>>, ArrowError> {
+    if keys.data_type().is_integer() {
+        let numbers = cast(keys, &DataType::Int64)?;
+        return Ok(numbers.as_primitive::<Int64Type>().iter().map(|number| number.map(|n| n as u64 as u128)).collect());
     }
+    let texts = cast(keys, &DataType::Utf8)?;
+    Ok(texts.as_string::<i32>().iter().map(|text| text.map(|text| hash(secret, text))).collect())
+}
 
-    fn hash(&self, text: &str) -> u128 {
-        let mut hasher = SipHasher13::new_with_keys(self.secret.0, self.secret.1);
-        hasher.write(text.as_bytes());
-        hasher.finish128().as_u128()
-    }
+fn hash(secret: (u64, u64), text: &str) -> u128 {
+    let mut hasher = SipHasher13::new_with_keys(secret.0, secret.1);
+    hasher.write(text.as_bytes());
+    hasher.finish128().as_u128()
 }
 
 #[cfg(test)]
@@ -218,6 +251,24 @@ mod tests {
             .distinct(&rows(Arc::new(Int64Array::from(vec![-1, 1, i64::MIN]))), 0, &mut NewKeys::default())
             .unwrap();
         assert_eq!(batch.kept, BooleanArray::from(vec![false, true, false]));
+    }
+
+    #[test]
+    fn of_a_table_that_is_not_read_only_what_is_looked_for_is_known() {
+        let texts = |texts: &[&str]| Arc::new(StringArray::from(texts.to_vec())) as ArrayRef;
+        let mut keys = KeySet::unread((1, 2));
+        assert!(!keys.is_complete());
+        let mut lookup = keys.lookup([&texts(&["a", "b"]), &texts(&["c"])]).unwrap();
+        lookup.meet(&texts(&["b", "x"])).unwrap();
+        lookup.meet(&texts(&["y", "c"])).unwrap();
+        keys.learn(lookup, Timestamp::from_millis(0));
+        let mut new = NewKeys::default();
+        let batch = keys.distinct(&rows(texts(&["a", "b", "c", "a"])), 0, &mut new).unwrap();
+        assert_eq!(batch.kept, BooleanArray::from(vec![true, false, false, false]));
+        keys.accept(new, Timestamp::from_millis(0));
+        assert!(keys.lookup([&texts(&["a", "b", "c"])]).unwrap().is_empty(), "each is looked for once");
+        assert!(!keys.lookup([&texts(&["x"])]).unwrap().is_empty(), "x was met, and not looked for");
+        assert!(KeySet::new((1, 2), None).lookup([&texts(&["x"])]).unwrap().is_empty());
     }
 
     #[test]

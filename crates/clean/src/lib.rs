@@ -8,6 +8,7 @@ mod decode;
 mod definition;
 mod error;
 mod key;
+mod key_lookup;
 mod key_parts;
 mod lines;
 mod reject;
@@ -19,6 +20,7 @@ mod window;
 pub use definition::{definition, definition_in_words};
 pub use error::CleanError;
 pub use key::{Distinct, KeySet, NewKeys};
+pub use key_lookup::KeyLookup;
 pub use reject::{Reject, RejectCause};
 pub use unknown::{UnknownCount, UnknownFields};
 

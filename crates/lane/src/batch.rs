@@ -166,10 +166,16 @@ impl BatchLane {
         partitions.sort_unstable();
         partitions.dedup();
         let (mut look, mut beside) = (Look::default(), Beside { strangers, empty: Vec::new() });
+        let mut taken = Ok(());
         for partition in partitions {
             let at = TopicPartition::new(self.writer.topic().clone(), partition);
-            self.run_partition(&at, &mut ledger, &mut look, &mut beside).await?;
+            taken = self.run_partition(&at, &mut ledger, &mut look, &mut beside).await;
+            if taken.is_err() {
+                break;
+            }
         }
+        self.writer.forget_keys()?;
+        taken?;
         let changes = look.keep(&mut ledger, self.writer.parts.clock.now()).await?;
         let told_before = (ledger.changes(self.writer.topic()).len() as u64).saturating_sub(changes.len() as u64);
         let counted = BatchRun::between(&before, &self.writer.status().get());
@@ -249,6 +255,7 @@ impl BatchLane {
         let beside = read?;
         let counted = BatchRun::between(&LaneStatus::default(), &replay.status().get());
         self.writer.take_over_at_any_position(replay.writer).await?;
+        self.writer.forget_keys()?;
         self.note_anew(objects).await?;
         Ok(BatchRun { rows_before, beside, ..counted })
     }
@@ -301,6 +308,7 @@ impl BatchLane {
         let objects = self.stored().await?;
         replay.read_to(&positions).await?;
         self.writer.take_over(replay).await?;
+        self.writer.forget_keys()?;
         self.note_anew(objects).await
     }
 

@@ -3,7 +3,8 @@
 use std::pin::pin;
 use std::sync::Arc;
 
-use futures::{Stream, StreamExt};
+use futures::{Stream, StreamExt, stream};
+use pinflow_clean::CleanBatch;
 use tokio::time::Instant;
 
 use crate::chunk::Chunk;
@@ -17,6 +18,10 @@ const CLEANED_AT_ONCE: usize = 3;
 
 /// Bytes of records after which a commit is made: what a crash makes the lane do again at most.
 const COMMIT_BYTES: usize = 512 << 20;
+
+/// Bytes of records that are cleaned before the table is looked at, where its keys are not known: there is no more than that, and their
+/// keys are looked up; or all keys are read.
+const LOOKED_UP_BYTES: usize = 64 << 20;
 
 /// Takes chunks of one partition to the table, each of which goes on where the one before it ended.
 ///
@@ -39,6 +44,8 @@ pub(crate) async fn take_all(
         }
     });
     let mut cleaned = pin!(cleaned.buffered(CLEANED_AT_ONCE));
+    let ahead = know_keys(writer, &mut cleaned).await?;
+    let mut cleaned = stream::iter(ahead).chain(cleaned);
     let mut open: Option<Gathering> = None;
     let end: Result<(), LaneError> = loop {
         let (chunks, cleaned) = match cleaned.next().await {
@@ -62,4 +69,32 @@ pub(crate) async fn take_all(
         writer.commit(gathering).await?;
     }
     end
+}
+
+/// A batch with the records that it was cleaned of.
+type Cleaned = Result<(Arc<Vec<Chunk>>, CleanBatch), LaneError>;
+
+/// Lets the writer know the keys that it needs for the batches to come. Returns those that were taken for it.
+async fn know_keys(
+    writer: &LaneWriter,
+    cleaned: &mut (impl Stream<Item = Cleaned> + Unpin),
+) -> Result<Vec<Cleaned>, LaneError> {
+    let (mut ahead, mut bytes) = (Vec::new(), 0);
+    if writer.knows_all_keys() {
+        return Ok(ahead);
+    }
+    while let Some(batch) = cleaned.next().await {
+        bytes += batch.iter().flat_map(|(chunks, _)| chunks.iter()).map(Chunk::bytes).sum::<usize>();
+        let is_trouble = batch.is_err();
+        ahead.push(batch);
+        if is_trouble {
+            break;
+        }
+        if bytes > LOOKED_UP_BYTES {
+            writer.read_all_keys().await?;
+            return Ok(ahead);
+        }
+    }
+    writer.look_keys_up(ahead.iter().flatten().map(|(_, cleaned)| &cleaned.rows)).await?;
+    Ok(ahead)
 }

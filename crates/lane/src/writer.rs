@@ -139,7 +139,7 @@ impl LaneWriter {
         self.table.reload().await?;
         let keys = match self.parts.cleaner.key_column() {
             // No row is added to a table with other columns, so none has to be told apart.
-            Some(_) if self.table.check_columns().is_ok() => Some(keys::read(&self.parts, &self.table).await?),
+            Some(_) if self.table.check_columns().is_ok() => Some(keys::at_first(&self.parts, &self.table).await?),
             _ => None,
         };
         let mut position = BTreeMap::new();
@@ -153,7 +153,7 @@ impl LaneWriter {
         let filtered = self.counter("filtered").await?;
         let dropped = self.counter("dropped").await?;
         let rows = self.table.row_count()?;
-        let distinct_keys = self.key_count();
+        let distinct_keys = self.key_count()?;
         self.status.update(|status| {
             status.position = position;
             status.dead = dead;
@@ -255,6 +255,7 @@ impl LaneWriter {
     ) -> Result<(), LaneError> {
         let CleanBatch { rows, filtered, nulled, unknown, .. } = cleaned;
         gathering.unknown.absorb(&unknown);
+        self.look_keys_up(std::iter::once(&rows)).await?;
         let rows = self.in_table_columns(gathering, rows).await?;
         let distinct = match (&self.read_committed().keys, self.parts.cleaner.key_column()) {
             (Some(keys), Some(column)) => {
@@ -287,7 +288,7 @@ impl LaneWriter {
 
         self.accept(&ranges, new_keys);
         self.in_doubt = false;
-        let distinct_keys = self.key_count();
+        let distinct_keys = self.key_count()?;
         if let Some(removal) = removal {
             // No batch: its records were counted when they became letters.
             self.status.update(|status| {
@@ -343,8 +344,13 @@ impl LaneWriter {
         self.committed.write().expect("nobody panics while writing what is committed")
     }
 
-    fn key_count(&self) -> u64 {
-        self.read_committed().keys.as_ref().map_or(0, |keys| keys.len() as u64)
+    /// How many keys it remembers; where it does not know all of them, how many the table has.
+    fn key_count(&self) -> Result<u64, LaneError> {
+        Ok(match &self.read_committed().keys {
+            Some(keys) if keys.is_complete() => keys.len() as u64,
+            Some(_) => self.table.row_count()?,
+            None => 0,
+        })
     }
 
     pub(crate) fn position_of(&self, partition: Partition) -> String {
@@ -375,7 +381,7 @@ impl Cleaning {
 
     /// That a key could not be read.
     pub fn key_error(&self, error: &ArrowError) -> LaneError {
-        LaneError::Key { stream: self.stream.clone(), reason: error.to_string() }
+        keys::unreadable(&self.stream, error)
     }
 
     /// Cleans off the async threads: the gateway must not wait for it.

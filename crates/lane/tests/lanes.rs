@@ -287,6 +287,38 @@ async fn a_gap_in_the_archive_stops_the_batch_lane_before_it() {
     assert_eq!(counts(&batch.status().get()), [6, 0, 0, 0]);
 }
 
+/// A small run looks its keys up in the table, a large one reads all that the table has; both know what came before them.
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_of_any_size_find_the_keys_of_earlier_ones() {
+    let world = World::new(1).await;
+    let put = async |start: u64, lines: String| {
+        let path = format!("topics/orders/partition=0/orders+0+{start:010}.json");
+        let path = object_store::path::Path::from(path);
+        object_store::ObjectStoreExt::put(&world.store, &path, lines.into()).await.unwrap();
+    };
+    let events = |ids: std::ops::Range<u64>| ids.map(|id| format!("{{\"id\":{id}}}\n")).collect::<String>();
+    let large = |ids: std::ops::Range<u64>| {
+        let pad = "x".repeat(1 << 20);
+        ids.map(|id| format!("{{\"id\":{id},\"pad\":\"{pad}\"}}\n")).collect::<String>()
+    };
+    let lane = async || BatchLane::new(ArchiveReader::new(Arc::clone(&world.store)), world.writer(Lane::Batch).await);
+    let outcome = |run: pinflow_lane::BatchRun| (run.records, run.rows, run.duplicates);
+
+    put(0, events(0..100)).await;
+    let mut batch = lane().await;
+    assert_eq!(outcome(batch.run().await.unwrap()), (100, 100, 0));
+    put(100, events(90..110)).await;
+    assert_eq!(outcome(batch.run().await.unwrap()), (20, 10, 10));
+    put(120, events(109..111) + &events(109..112)).await;
+    let mut batch = lane().await;
+    assert_eq!(outcome(batch.run().await.unwrap()), (5, 2, 3));
+    put(125, large(111..181)).await;
+    assert_eq!(outcome(batch.run().await.unwrap()), (70, 69, 1));
+    put(195, events(0..200)).await;
+    assert_eq!(outcome(batch.run().await.unwrap()), (200, 19, 181));
+    assert_eq!(batch.status().get().distinct_keys, 200);
+}
+
 /// The log was lost, or is another one: what comes in would be taken for what the table holds already.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_ends_before_the_table_is_refused() {

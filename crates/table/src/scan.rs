@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{cast, max, min};
+use arrow::datatypes::{DataType, Int64Type};
+use arrow::error::ArrowError;
 use deltalake::DeltaTableError;
-use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
+use deltalake::datafusion::error::DataFusionError;
+use deltalake::datafusion::prelude::{SessionConfig, SessionContext, ident, lit};
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use pinflow_event::Timestamp;
@@ -59,6 +63,31 @@ impl Table {
         self.scan_files(SessionContext::new(), columns, paths).await
     }
 
+    /// A column of the rows, in no order: at least of those whose value lies in the range of `values`. Files that have none of them, by
+    /// their statistics, are not read.
+    ///
+    /// # Errors
+    /// [`TableError::Delta`].
+    pub async fn scan_near(
+        &self,
+        column: &str,
+        values: &[ArrayRef],
+    ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
+        let failed = |e: DeltaTableError| delta("read", &self.name, e);
+        let session = SessionContext::new();
+        self.table.update_datafusion_session(&session.state()).map_err(failed)?;
+        let rows = async {
+            let rows = session.read_table(Arc::new(self.table.table_provider().build().await?))?;
+            let rows = match range(values).map_err(DataFusionError::from)? {
+                Some((least, largest)) => rows.filter(ident(column).between(lit(least), lit(largest)))?,
+                None => rows,
+            };
+            rows.select_columns(&[column])?.execute_stream().await
+        };
+        let (rows, name) = (rows.await.map_err(|error| failed(error.into()))?, self.name.clone());
+        Ok(rows.map_err(move |error| delta("read", &name, DeltaTableError::from(error))).boxed())
+    }
+
     /// The rows of some files, in no order.
     pub(crate) async fn scan_files(
         &self,
@@ -80,4 +109,20 @@ impl Table {
 /// Reads few rows at a time, of one file after the other: each may have megabytes.
 pub(crate) fn large_rows() -> SessionContext {
     SessionContext::new_with_config(SessionConfig::new().with_batch_size(LARGE_ROWS).with_target_partitions(1))
+}
+
+/// The least and the largest of the whole numbers of several columns; `None` for texts, of which statistics may hold the beginning alone.
+fn range(columns: &[ArrayRef]) -> Result<Option<(i64, i64)>, ArrowError> {
+    let mut range: Option<(i64, i64)> = None;
+    for column in columns {
+        if !column.data_type().is_integer() {
+            return Ok(None);
+        }
+        let numbers = cast(column, &DataType::Int64)?;
+        let numbers = numbers.as_primitive::<Int64Type>();
+        if let (Some(least), Some(largest)) = (min(numbers), max(numbers)) {
+            range = Some(range.map_or((least, largest), |(from, to)| (from.min(least), to.max(largest))));
+        }
+    }
+    Ok(range)
 }

@@ -1,0 +1,33 @@
+//! Looking some keys up in a table, where reading all that it holds would take longer than the work itself.
+
+use arrow::array::ArrayRef;
+use arrow::error::ArrowError;
+use hashbrown::HashSet;
+
+use crate::key::hashes;
+use crate::spread::Spread;
+
+/// Keys that a set knows nothing of yet, to be met with the keys of the table.
+#[derive(Debug)]
+pub struct KeyLookup {
+    pub(crate) secret: (u64, u64),
+    pub(crate) wanted: HashSet<u128, Spread>,
+    pub(crate) found: Vec<u128>,
+}
+
+impl KeyLookup {
+    /// Whether there is nothing to look for.
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty()
+    }
+
+    /// Notes which of the keys are among some that the table holds.
+    ///
+    /// # Errors
+    /// Where the column's type is no key's type.
+    pub fn meet(&mut self, of_table: &ArrayRef) -> Result<(), ArrowError> {
+        let hashes = hashes(self.secret, of_table)?;
+        self.found.extend(hashes.into_iter().flatten().filter(|hash| self.wanted.contains(hash)));
+        Ok(())
+    }
+}
