@@ -94,7 +94,7 @@ impl KeySet {
         }
     }
 
-    /// How many keys there are.
+    /// How many keys there are; where it is not complete, how many of the table's were found or added.
     pub fn len(&self) -> usize {
         match &self.seen {
             Seen::Ever(keys) => keys.len(),
@@ -136,9 +136,14 @@ impl KeySet {
     /// set learns them by [`KeySet::accept`], when they are committed: what is never committed is offered again.
     ///
     /// # Errors
-    /// Where the column's type is no key's type.
+    /// Where the column's type is no key's type, or a key was not looked for that had to be.
     pub fn distinct(&self, rows: &RecordBatch, key: usize, new: &mut NewKeys) -> Result<Distinct, ArrowError> {
         let hashes = hashes(self.secret, rows.column(key))?;
+        if let Some(looked_for) = &self.looked_for
+            && !hashes.iter().flatten().all(|hash| looked_for.contains(*hash))
+        {
+            return Err(ArrowError::ComputeError("a key was not looked up in the table".to_owned()));
+        }
         if new.0.is_empty() {
             // Hashed as in the set, they come in the order of its places when they join it.
             new.0 = HashSet::with_hasher(self.spread());
@@ -259,8 +264,8 @@ mod tests {
         let mut keys = KeySet::unread((1, 2));
         assert!(!keys.is_complete());
         let mut lookup = keys.lookup([&texts(&["a", "b"]), &texts(&["c"])]).unwrap();
-        lookup.meet(&texts(&["b", "x"])).unwrap();
-        lookup.meet(&texts(&["y", "c"])).unwrap();
+        lookup.note_found(&texts(&["b", "x"])).unwrap();
+        lookup.note_found(&texts(&["y", "c"])).unwrap();
         keys.learn(lookup, Timestamp::from_millis(0));
         let mut new = NewKeys::default();
         let batch = keys.distinct(&rows(texts(&["a", "b", "c", "a"])), 0, &mut new).unwrap();
@@ -268,6 +273,7 @@ mod tests {
         keys.accept(new, Timestamp::from_millis(0));
         assert!(keys.lookup([&texts(&["a", "b", "c"])]).unwrap().is_empty(), "each is looked for once");
         assert!(!keys.lookup([&texts(&["x"])]).unwrap().is_empty(), "x was met, and not looked for");
+        keys.distinct(&rows(texts(&["a", "x"])), 0, &mut NewKeys::default()).unwrap_err();
         assert!(KeySet::new((1, 2), None).lookup([&texts(&["x"])]).unwrap().is_empty());
     }
 

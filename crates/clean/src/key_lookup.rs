@@ -7,7 +7,7 @@ use hashbrown::HashSet;
 use crate::key::hashes;
 use crate::spread::Spread;
 
-/// Keys that a set knows nothing of yet, to be met with the keys of the table.
+/// Keys that a set knows nothing of yet, to be compared with those of the table.
 #[derive(Debug)]
 pub struct KeyLookup {
     pub(crate) secret: (u64, u64),
@@ -25,7 +25,7 @@ impl KeyLookup {
     ///
     /// # Errors
     /// Where the column's type is no key's type.
-    pub fn meet(&mut self, of_table: &ArrayRef) -> Result<(), ArrowError> {
+    pub fn note_found(&mut self, of_table: &ArrayRef) -> Result<(), ArrowError> {
         let hashes = hashes(self.secret, of_table)?;
         self.found.extend(hashes.into_iter().flatten().filter(|hash| self.wanted.contains(hash)));
         Ok(())

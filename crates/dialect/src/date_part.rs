@@ -48,10 +48,14 @@ impl Date {
     ///
     /// Counted in eras of 400 years that begin on a first of March, so that leap days come last: Howard Hinnant, "chrono-Compatible
     /// Low-Level Date Algorithms", `civil_from_days`.
+    ///
+    /// Inlined, so that whoever wants the year alone does not count months.
+    #[inline(always)]
     fn of(micros: i64) -> Self {
         const ERA: i64 = 146_097;
         let days = micros.div_euclid(DAY) + MARCH_DAYS_TO_EPOCH;
-        let (era, day_of_era) = (days.div_euclid(ERA), days.rem_euclid(ERA));
+        // 2^63 microseconds are less than 300,000 years, and an era has less than 2^18 days.
+        let (era, day_of_era) = (days.div_euclid(ERA) as i32, days.rem_euclid(ERA) as u32);
         let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         // March is 0.
@@ -59,9 +63,8 @@ impl Date {
         let day = day_of_year - (153 * month + 2) / 5 + 1;
         let january_or_february = month >= 10;
         let month = if january_or_february { month - 9 } else { month + 3 };
-        let year = era * 400 + year_of_era + i64::from(january_or_february);
-        // 2^63 microseconds are less than 300,000 years.
-        Self { year: year as i32, month: month as i32, day: day as i32 }
+        let year = era * 400 + year_of_era as i32 + i32::from(january_or_february);
+        Self { year, month: month as i32, day: day as i32 }
     }
 }
 

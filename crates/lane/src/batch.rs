@@ -147,7 +147,9 @@ impl BatchLane {
         action: &LetterAction,
         filter: &LetterFilter,
     ) -> Result<LetterOutcome, LaneError> {
-        self.writer.remove_letters(action, filter).await
+        let outcome = self.writer.remove_letters(action, filter).await;
+        let forgotten = self.writer.forget_keys();
+        outcome.and_then(|outcome| forgotten.map(|()| outcome))
     }
 
     /// Takes everything that is archived now to the table. Batches are read, cleaned and written side by side.
@@ -174,8 +176,8 @@ impl BatchLane {
                 break;
             }
         }
-        self.writer.forget_keys()?;
-        taken?;
+        let forgotten = self.writer.forget_keys();
+        taken.and(forgotten)?;
         let changes = look.keep(&mut ledger, self.writer.parts.clock.now()).await?;
         let told_before = (ledger.changes(self.writer.topic()).len() as u64).saturating_sub(changes.len() as u64);
         let counted = BatchRun::between(&before, &self.writer.status().get());

@@ -19,8 +19,8 @@ const CLEANED_AT_ONCE: usize = 3;
 /// Bytes of records after which a commit is made: what a crash makes the lane do again at most.
 const COMMIT_BYTES: usize = 512 << 20;
 
-/// Bytes of records that are cleaned before the table is looked at, where its keys are not known: there is no more than that, and their
-/// keys are looked up; or all keys are read.
+/// Where a table's keys are not known, up to so many bytes of a run are cleaned ahead: if that is all, their keys are looked up in the table;
+/// if there is more, all keys are read.
 const LOOKED_UP_BYTES: usize = 64 << 20;
 
 /// Takes chunks of one partition to the table, each of which goes on where the one before it ended.
@@ -76,21 +76,21 @@ type Cleaned = Result<(Arc<Vec<Chunk>>, CleanBatch), LaneError>;
 
 /// Lets the writer know the keys that it needs for the batches to come. Returns those that were taken for it.
 async fn know_keys(
-    writer: &LaneWriter,
+    writer: &mut LaneWriter,
     cleaned: &mut (impl Stream<Item = Cleaned> + Unpin),
 ) -> Result<Vec<Cleaned>, LaneError> {
-    let (mut ahead, mut bytes) = (Vec::new(), 0);
+    let mut ahead = Vec::new();
     if writer.knows_all_keys() {
         return Ok(ahead);
     }
     while let Some(batch) = cleaned.next().await {
-        bytes += batch.iter().flat_map(|(chunks, _)| chunks.iter()).map(Chunk::bytes).sum::<usize>();
+        writer.looked_up_bytes += batch.iter().flat_map(|(chunks, _)| chunks.iter()).map(Chunk::bytes).sum::<usize>();
         let is_trouble = batch.is_err();
         ahead.push(batch);
         if is_trouble {
             break;
         }
-        if bytes > LOOKED_UP_BYTES {
+        if writer.looked_up_bytes > LOOKED_UP_BYTES {
             writer.read_all_keys().await?;
             return Ok(ahead);
         }

@@ -17,9 +17,9 @@ use crate::writer::{LaneParts, LaneWriter};
 /// Parts of a window whose files are read together: their keys count from the end of the part.
 const PARTS: u32 = 16;
 
-/// What a lane remembers of its table when it begins. A batch lane looks up what its runs bring, or reads all before a large one: between
-/// runs, and for a small one, it needs none of the others in memory.
-pub(crate) async fn at_first(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError> {
+/// What a lane remembers of a table that it opens: all keys; a batch lane none, for it looks up those that a small run brings, and reads all
+/// for a large one.
+pub(crate) async fn on_open(parts: &LaneParts, table: &Table) -> Result<KeySet, LaneError> {
     if are_looked_up(parts, table)? { Ok(KeySet::unread(parts.secret)) } else { read(parts, table).await }
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn unreadable(stream: &str, error: &ArrowError) -> LaneError {
 }
 
 impl LaneWriter {
-    /// Whether telling further rows apart needs no look at the table.
+    /// Whether telling rows apart needs no look at the table.
     pub(crate) fn knows_all_keys(&self) -> bool {
         self.read_committed().keys.as_ref().is_none_or(KeySet::is_complete)
     }
@@ -83,7 +83,8 @@ impl LaneWriter {
     }
 
     /// Forgets the keys that can be looked up when they are needed again.
-    pub(crate) fn forget_keys(&self) -> Result<(), LaneError> {
+    pub(crate) fn forget_keys(&mut self) -> Result<(), LaneError> {
+        self.looked_up_bytes = 0;
         if self.read_committed().keys.is_some() && are_looked_up(&self.parts, &self.table)? {
             self.write_committed().keys = Some(KeySet::unread(self.parts.secret));
         }
@@ -95,12 +96,13 @@ impl LaneWriter {
         let Some(column) = self.parts.cleaner.key_column() else { return Ok(()) };
         let columns: Vec<ArrayRef> = rows.map(|rows| Arc::clone(rows.column(column))).collect();
         let failed = |error: ArrowError| unreadable(self.stream(), &error);
-        let lookup = self.read_committed().keys.as_ref().map(|keys| keys.lookup(&columns)).transpose().map_err(failed)?;
+        let lookup =
+            self.read_committed().keys.as_ref().map(|keys| keys.lookup(&columns)).transpose().map_err(failed)?;
         let Some(mut lookup) = lookup.filter(|lookup| !lookup.is_empty()) else { return Ok(()) };
         let key = self.parts.stream.key.as_deref().expect("a cleaner has a key column only where its stream has a key");
         let mut keys = self.table.scan_near(key, &columns).await?;
         while let Some(batch) = keys.try_next().await? {
-            lookup.meet(batch.column(0)).map_err(failed)?;
+            lookup.note_found(batch.column(0)).map_err(failed)?;
         }
         if let Some(keys) = &mut self.write_committed().keys {
             keys.learn(lookup, self.parts.clock.now());

@@ -32,7 +32,7 @@ pub struct LaneStatus {
     pub nulled: u64,
     /// Fields that the schema lacks, since the start of the process.
     pub unknown: UnknownFields,
-    /// Keys that are remembered.
+    /// Keys that the lane knows: those of its table, or of its window.
     pub distinct_keys: u64,
     /// Batches since the start of the process.
     pub batches: u64,
@@ -67,7 +67,7 @@ pub struct BatchStatus {
     pub dead: u64,
     /// Values of the wrong type that were taken as null.
     pub nulled: u64,
-    /// Keys that are remembered after it.
+    /// Keys that the lane knows after it.
     pub distinct_keys: u64,
     /// From the first record in hand to the commit.
     pub duration: Duration,

@@ -54,13 +54,15 @@ pub struct LaneWriter {
     pub(crate) status: SharedStatus,
     /// What makes its rows, as the table keeps it; see [`pinflow_clean::definition`].
     pub(crate) definition: i64,
+    /// Bytes of records whose keys were looked up since it forgot its keys.
+    pub(crate) looked_up_bytes: usize,
     /// The tables are not open yet; or a commit was begun and its outcome not learned: it failed, or whoever waited for it gave up. Then
     /// the table alone knows the position and the keys, and both are read before anything else.
     pub(crate) in_doubt: bool,
 }
 
 impl LaneWriter {
-    /// Opens the lane's table and remembers the keys that it holds. A table that has other columns than the cleaning gives now is
+    /// Opens the lane's table; a stream lane remembers the keys that it holds. A table that has other columns than the cleaning gives now is
     /// opened too: nothing can be written until a replay has built it anew. What a replay has left that a crash broke off is finished
     /// where its rows were swapped in, else removed: none of the lane may be under way.
     ///
@@ -111,6 +113,7 @@ impl LaneWriter {
             committed: SharedCommitted::default(),
             status: SharedStatus::default(),
             definition,
+            looked_up_bytes: 0,
             in_doubt: true,
         })
     }
@@ -139,7 +142,7 @@ impl LaneWriter {
         self.table.reload().await?;
         let keys = match self.parts.cleaner.key_column() {
             // No row is added to a table with other columns, so none has to be told apart.
-            Some(_) if self.table.check_columns().is_ok() => Some(keys::at_first(&self.parts, &self.table).await?),
+            Some(_) if self.table.check_columns().is_ok() => Some(keys::on_open(&self.parts, &self.table).await?),
             _ => None,
         };
         let mut position = BTreeMap::new();

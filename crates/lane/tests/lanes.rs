@@ -291,11 +291,12 @@ async fn a_gap_in_the_archive_stops_the_batch_lane_before_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn runs_of_any_size_find_the_keys_of_earlier_ones() {
     let world = World::new(1).await;
-    let put = async |start: u64, lines: String| {
-        let path = format!("topics/orders/partition=0/orders+0+{start:010}.json");
+    let put_in = async |partition: u32, start: u64, lines: String| {
+        let path = format!("topics/orders/partition={partition}/orders+{partition}+{start:010}.json");
         let path = object_store::path::Path::from(path);
         object_store::ObjectStoreExt::put(&world.store, &path, lines.into()).await.unwrap();
     };
+    let put = |start: u64, lines: String| put_in(0, start, lines);
     let events = |ids: std::ops::Range<u64>| ids.map(|id| format!("{{\"id\":{id}}}\n")).collect::<String>();
     let large = |ids: std::ops::Range<u64>| {
         let pad = "x".repeat(1 << 20);
@@ -317,6 +318,11 @@ async fn runs_of_any_size_find_the_keys_of_earlier_ones() {
     put(195, events(0..200)).await;
     assert_eq!(outcome(batch.run().await.unwrap()), (200, 19, 181));
     assert_eq!(batch.status().get().distinct_keys, 200);
+
+    // The same new keys in two partitions of one run, and known ones.
+    put(395, events(198..203)).await;
+    put_in(1, 0, events(100..101) + &events(201..205)).await;
+    assert_eq!(outcome(lane().await.run().await.unwrap()), (10, 5, 5));
 }
 
 /// The log was lost, or is another one: what comes in would be taken for what the table holds already.

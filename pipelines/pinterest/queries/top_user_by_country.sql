@@ -2,11 +2,15 @@
 -- chart: bar x=country y=follower_count group=poster_name
 -- order: 3
 -- Posts without a country do not take part. Several posts with the largest count are several rows.
-WITH top AS (
-  SELECT country, max(follower_count) AS follower_count
+WITH posts AS (
+  SELECT country, poster_name, follower_count
   FROM geo JOIN pin USING (ind)
+),
+top AS (
+  SELECT country, max(follower_count) AS follower_count
+  FROM posts
   GROUP BY country
 )
 SELECT country, poster_name, follower_count
-FROM top JOIN pin USING (follower_count) JOIN geo USING (country, ind)
+FROM top JOIN posts USING (country, follower_count)
 ORDER BY country, poster_name NULLS LAST

@@ -185,7 +185,8 @@ impl Decoder {
     ) -> Result<(), RejectCause> {
         let bytes = record.ok_or(RejectCause::Tombstone)?;
         // The whole of it: the parser does not look into the texts of fields that it skips.
-        let text = simdutf8::compat::from_utf8(bytes).map_err(|error| RejectCause::NotJson { reason: error.to_string() })?;
+        let text =
+            simdutf8::compat::from_utf8(bytes).map_err(|error| RejectCause::NotJson { reason: error.to_string() })?;
         unescaped.clear();
         if self.plain.read(text, slots, unescaped, &mut |name: &str| unknown.meet(name)).is_none() {
             slots.fill_with(|| Slot::Absent);

@@ -106,7 +106,7 @@ pub(super) static FAMILIES: &[Family] = &[
     family("pinflow_lane_nulled_total", LANE, Counter(|o| lanes(o, |lane| lane.nulled)),
         "Values of the wrong type that were taken as null (`wrong_type: \"null\"`), since the node started"),
     family("pinflow_lane_distinct_keys", LANE, Gauge(|o| lanes(o, |lane| float(lane.distinct_keys))),
-        "Keys that the lane remembers; 0 for a stream without a key"),
+        "Keys of the lane's table, or of its window; 0 for a stream without a key"),
     family("pinflow_lane_input_records_total", LANE, Counter(|o| lane_lags(o, |lag| lag.accepted)),
         "Records that the lane's topic ever took; its rate is the input rate"),
 
