@@ -43,6 +43,23 @@ impl TableVersions {
     /// # Errors
     /// [`LaneError::Table`]; where the partitions cannot be found out.
     pub async fn read(parts: &LaneParts, source: &ReplaySource) -> Result<Self, LaneError> {
+        let mut oldest = None;
+        loop {
+            let error = match Self::read_once(parts, source).await {
+                Ok(versions) => return Ok(versions),
+                Err(error) => error,
+            };
+            // The upkeep of the live table takes old versions away, also while they are read.
+            let commits = live_place(parts)?.past_commits().await?;
+            let oldest_now = commits.first().map(|commit| commit.version);
+            if oldest_now == oldest {
+                return Err(error);
+            }
+            oldest = oldest_now;
+        }
+    }
+
+    async fn read_once(parts: &LaneParts, source: &ReplaySource) -> Result<Self, LaneError> {
         let location = live_place(parts)?;
         let topic = &parts.stream.lane(parts.lane).topic;
         let partitions = source.partitions(topic).await?;
