@@ -14,10 +14,11 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-SCHEMA = (
-    "index bigint, unique_id string, title string, description string, poster_name string, follower_count string, "
-    "tag_list string, is_image_or_video string, image_src string, downloaded bigint, save_location string, category string"
-)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "bench" / "batch"))
+
+from spark_job import PIPELINE, STREAMS  # noqa: E402
+
+KEY, SCHEMA = STREAMS["pin"]
 
 
 def split(source, folder, rows):
@@ -35,10 +36,10 @@ def split(source, folder, rows):
 
 
 def cleaned(spark, folder):
-    sql = (Path(__file__).resolve().parents[2] / "pipelines/pinterest/streams/pin.sql").read_text(encoding="utf-8")
+    sql = (PIPELINE / "streams" / "pin.sql").read_text(encoding="utf-8")
     text = spark.readStream.option("maxFilesPerTrigger", 1).text(str(folder))
     text.select(F.from_json("value", SCHEMA).alias("event")).select("event.*").createOrReplaceTempView("input")
-    return spark.sql(sql).dropDuplicates(["unique_id"])
+    return spark.sql(sql).dropDuplicates([KEY])
 
 
 def main():

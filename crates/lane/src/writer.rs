@@ -290,8 +290,8 @@ impl LaneWriter {
         self.table.commit_files(written, &commit).await?;
 
         self.accept(&ranges, new_keys);
-        self.in_doubt = false;
         let distinct_keys = self.key_count()?;
+        self.in_doubt = false;
         if let Some(removal) = removal {
             // No batch: its records were counted when they became letters.
             self.status.update(|status| {

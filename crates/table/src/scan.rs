@@ -7,8 +7,9 @@ use arrow::compute::{cast, max, min};
 use arrow::datatypes::{DataType, Int64Type};
 use arrow::error::ArrowError;
 use deltalake::DeltaTableError;
-use deltalake::datafusion::error::DataFusionError;
+use deltalake::datafusion::logical_expr::Expr;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext, ident, lit};
+use deltalake::delta_datafusion::TableProviderBuilder;
 use futures::stream::BoxStream;
 use futures::{StreamExt, TryStreamExt};
 use pinflow_event::Timestamp;
@@ -73,19 +74,9 @@ impl Table {
         column: &str,
         values: &[ArrayRef],
     ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
-        let failed = |e: DeltaTableError| delta("read", &self.name, e);
-        let session = SessionContext::new();
-        self.table.update_datafusion_session(&session.state()).map_err(failed)?;
-        let rows = async {
-            let rows = session.read_table(Arc::new(self.table.table_provider().build().await?))?;
-            let rows = match range(values).map_err(DataFusionError::from)? {
-                Some((least, largest)) => rows.filter(ident(column).between(lit(least), lit(largest)))?,
-                None => rows,
-            };
-            rows.select_columns(&[column])?.execute_stream().await
-        };
-        let (rows, name) = (rows.await.map_err(|error| failed(error.into()))?, self.name.clone());
-        Ok(rows.map_err(move |error| delta("read", &name, DeltaTableError::from(error))).boxed())
+        let range = range(values).map_err(|error| delta("read", &self.name, DeltaTableError::from(error)))?;
+        let near = range.map(|(least, largest)| ident(column).between(lit(least), lit(largest)));
+        self.read(SessionContext::new(), self.table.table_provider(), near, &[column]).await
     }
 
     /// The rows of some files, in no order.
@@ -95,11 +86,25 @@ impl Table {
         columns: &[&str],
         paths: Vec<String>,
     ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
+        self.read(session, self.table.table_provider().with_file_paths(paths), None, columns).await
+    }
+
+    async fn read(
+        &self,
+        session: SessionContext,
+        provider: TableProviderBuilder,
+        condition: Option<Expr>,
+        columns: &[&str],
+    ) -> Result<BoxStream<'static, Result<RecordBatch, TableError>>, TableError> {
         let failed = |e: DeltaTableError| delta("read", &self.name, e);
         self.table.update_datafusion_session(&session.state()).map_err(failed)?;
         let rows = async {
-            let provider = self.table.table_provider().with_file_paths(paths).build().await?;
-            session.read_table(Arc::new(provider))?.select_columns(columns)?.execute_stream().await
+            let rows = session.read_table(Arc::new(provider.build().await?))?;
+            let rows = match condition {
+                Some(condition) => rows.filter(condition)?,
+                None => rows,
+            };
+            rows.select_columns(columns)?.execute_stream().await
         };
         let (rows, name) = (rows.await.map_err(|error| failed(error.into()))?, self.name.clone());
         Ok(rows.map_err(move |error| delta("read", &name, DeltaTableError::from(error))).boxed())
