@@ -77,8 +77,9 @@ impl AggregateUDFImpl for PercentileApprox {
     }
 
     fn state_fields(&self, args: StateFieldsArgs<'_>) -> Result<Vec<FieldRef>> {
-        let values = list_of(args.input_fields[0].data_type().clone());
-        Ok(vec![Arc::new(Field::new(format_state_name(args.name, "values"), values, true))])
+        let [values, counts] = percentiles::state_columns(args.input_fields[0].data_type().clone());
+        let column = |name, kind| Arc::new(Field::new(format_state_name(args.name, name), kind, true));
+        Ok(vec![column("values", values), column("counts", counts)])
     }
 
     fn accumulator(&self, args: AccumulatorArgs<'_>) -> Result<Box<dyn Accumulator>> {

@@ -32,6 +32,7 @@ pub use cast::cast_array;
 pub use error::DialectError;
 pub use like_escape::LikeEscapes;
 pub use parse::{parse, plan};
+pub use percentiles::compact_percentile_states;
 pub use timestamp::parse_timestamp;
 
 use std::sync::Arc;

@@ -1,16 +1,18 @@
-//! What `percentile_approx` remembers of its groups: all of their values, as they are.
+//! What `percentile_approx` remembers of its groups: all of their values, as they are, or each of them once with its count where they
+//! come back from a store.
 
 use std::mem::size_of;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, ListArray, PrimitiveArray, downcast_primitive,
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, Int64Array, ListArray, PrimitiveArray,
+    downcast_primitive,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{and, is_not_null, prep_null_mask_filter};
-use arrow::datatypes::{ArrowNativeTypeOp, DataType, Field};
+use arrow::datatypes::{ArrowNativeTypeOp, DataType, Field, Int64Type};
 use datafusion::common::utils::SingleRowListArrayBuilder;
-use datafusion::common::{Result, ScalarValue, exec_datafusion_err, plan_err};
+use datafusion::common::{DataFusionError, Result, ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::logical_expr::{Accumulator, EmitTo, GroupsAccumulator};
 
 /// What is asked of the values.
@@ -60,11 +62,94 @@ pub(crate) fn list_of(item: DataType) -> DataType {
     DataType::List(Arc::new(Field::new_list_field(item, true)))
 }
 
-/// The values of each group, without nulls.
+/// The columns of a state: the values of a group, and how often each was there. No counts: each was there once.
+pub(crate) fn state_columns(kind: DataType) -> [DataType; 2] {
+    [list_of(kind), list_of(DataType::Int64)]
+}
+
+/// The same states with each value of a group once: smaller where values repeat, and sorted.
+///
+/// # Errors
+/// Where the columns are no states of `percentile_approx`.
+pub fn compact_percentile_states(states: &[ArrayRef]) -> Result<Vec<ArrayRef>> {
+    let [values, _] = states else {
+        return Err(exec_datafusion_err!("a state of `percentile_approx` has two columns"));
+    };
+    let kind = values.as_list_opt::<i32>().ok_or_else(no_state)?.value_type();
+    let asked = Asked { shares: Vec::new(), is_list: false, kind: kind.clone() };
+    macro_rules! of {
+        ($type:ty) => {{
+            let mut groups = Percentiles::<$type>::new(asked);
+            let numbers: Vec<usize> = (0..values.len()).collect();
+            GroupsAccumulator::merge_batch(&mut groups, states, &numbers, values.len())?;
+            groups.groups.iter_mut().for_each(Group::compact);
+            groups.room = groups.groups.iter().map(Group::room).sum();
+            GroupsAccumulator::state(&mut groups, EmitTo::All)
+        }};
+    }
+    downcast_primitive! {
+        &kind => (of),
+        other => plan_err!("`percentile_approx` takes numbers or times, not {other}"),
+    }
+}
+
+fn no_state() -> DataFusionError {
+    exec_datafusion_err!("a state of `percentile_approx` is no list")
+}
+
+/// The values of a group, without nulls.
+struct Group<N> {
+    values: Vec<N>,
+    /// More values, with how often each is there.
+    counted: Vec<(N, i64)>,
+}
+
+impl<N> Default for Group<N> {
+    fn default() -> Self {
+        Self { values: Vec::new(), counted: Vec::new() }
+    }
+}
+
+impl<N: ArrowNativeTypeOp> Group<N> {
+    fn room(&self) -> usize {
+        self.values.capacity() * size_of::<N>() + self.counted.capacity() * size_of::<(N, i64)>()
+    }
+
+    /// Each value once, in order.
+    fn compact(&mut self) {
+        self.counted.extend(self.values.drain(..).map(|value| (value, 1)));
+        self.counted.sort_unstable_by(|(a, _), (b, _)| a.compare(*b));
+        self.counted.dedup_by(|(value, count), (before, count_before)| {
+            let is_same = before.compare(*value).is_eq();
+            *count_before += if is_same { *count } else { 0 };
+            is_same
+        });
+    }
+
+    /// The values at the shares' places; none of none. The rank is the share of the count, rounded up.
+    fn at_shares(&mut self, shares: &[f64]) -> Vec<Option<N>> {
+        if self.counted.is_empty() {
+            return at_shares(shares, &mut self.values);
+        }
+        self.compact();
+        let count: i64 = self.counted.iter().map(|(_, count)| count).sum();
+        let pick = |share: &f64| {
+            let mut left = ((share * count as f64).ceil() as i64).clamp(1, count);
+            let at = self.counted.iter().find(|(_, count)| {
+                left -= count;
+                left <= 0
+            });
+            at.map(|(value, _)| *value)
+        };
+        shares.iter().map(pick).collect()
+    }
+}
+
+/// The values of each group.
 struct Percentiles<T: ArrowPrimitiveType> {
     asked: Asked,
-    groups: Vec<Vec<T::Native>>,
-    /// How many values there is room for.
+    groups: Vec<Group<T::Native>>,
+    /// The bytes of all groups' values.
     room: usize,
 }
 
@@ -73,16 +158,16 @@ impl<T: ArrowPrimitiveType> Percentiles<T> {
         Self { asked, groups: Vec::new(), room: 0 }
     }
 
-    fn add(&mut self, group: usize, values: &[T::Native]) {
+    fn add(&mut self, group: usize, add: impl FnOnce(&mut Group<T::Native>)) {
         let group = &mut self.groups[group];
-        let before = group.capacity();
-        group.extend_from_slice(values);
-        self.room += group.capacity() - before;
+        let before = group.room();
+        add(group);
+        self.room += group.room() - before;
     }
 
-    fn take(&mut self, emit_to: EmitTo) -> Vec<Vec<T::Native>> {
+    fn take(&mut self, emit_to: EmitTo) -> Vec<Group<T::Native>> {
         let taken = emit_to.take_needed(&mut self.groups);
-        self.room -= taken.iter().map(Vec::capacity).sum::<usize>();
+        self.room -= taken.iter().map(Group::room).sum::<usize>();
         taken
     }
 
@@ -121,25 +206,35 @@ impl<T: ArrowPrimitiveType> GroupsAccumulator for Percentiles<T> {
         opt_filter: Option<&BooleanArray>,
         total_num_groups: usize,
     ) -> Result<()> {
-        self.groups.resize_with(total_num_groups, Vec::new);
+        self.groups.resize_with(total_num_groups, Group::default);
         let values = values[0].as_primitive::<T>();
         let wanted = wanted(values, opt_filter)?;
         for (row, (group, value)) in group_indices.iter().zip(values.values()).enumerate() {
             if wanted.as_ref().is_none_or(|wanted| wanted.value(row)) {
-                self.add(*group, std::slice::from_ref(value));
+                let values = &mut self.groups[*group].values;
+                let before = values.capacity();
+                values.push(*value);
+                self.room += (values.capacity() - before) * size_of::<T::Native>();
             }
         }
         Ok(())
     }
 
     fn merge_batch(&mut self, values: &[ArrayRef], group_indices: &[usize], total_num_groups: usize) -> Result<()> {
-        self.groups.resize_with(total_num_groups, Vec::new);
-        let lists = values[0].as_list_opt::<i32>();
-        let lists = lists.ok_or_else(|| exec_datafusion_err!("a state of `percentile_approx` is no list"))?;
+        self.groups.resize_with(total_num_groups, Group::default);
+        let lists = values[0].as_list_opt::<i32>().ok_or_else(no_state)?;
+        let counts = values[1].as_list_opt::<i32>().ok_or_else(no_state)?;
         let values = lists.values().as_primitive::<T>().values();
         for (row, group) in group_indices.iter().enumerate().filter(|(row, _)| lists.is_valid(*row)) {
             let from = lists.value_offsets()[row] as usize;
-            self.add(*group, &values[from..from + lists.value_length(row) as usize]);
+            let values = &values[from..from + lists.value_length(row) as usize];
+            if counts.is_null(row) {
+                self.add(*group, |group| group.values.extend_from_slice(values));
+            } else {
+                let counts = counts.value(row);
+                let counts = counts.as_primitive::<Int64Type>().values();
+                self.add(*group, |group| group.counted.extend(values.iter().copied().zip(counts.iter().copied())));
+            }
         }
         Ok(())
     }
@@ -147,37 +242,55 @@ impl<T: ArrowPrimitiveType> GroupsAccumulator for Percentiles<T> {
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let mut taken = self.take(emit_to);
         let shares = if self.asked.is_list { &self.asked.shares[..] } else { &self.asked.shares[..1] };
-        let picked = self.array(taken.iter_mut().flat_map(|values| at_shares(shares, values)));
+        let picked = self.array(taken.iter_mut().flat_map(|group| group.at_shares(shares)));
         if !self.asked.is_list {
             return Ok(Arc::new(picked));
         }
-        let nulls = taken.iter().map(|values| !values.is_empty()).collect();
+        let nulls = taken.iter().map(|group| !group.values.is_empty() || !group.counted.is_empty()).collect();
         Ok(self.lists(taken.iter().map(|_| shares.len()), picked, Some(nulls)))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
         let taken = self.take(emit_to);
-        if i32::try_from(taken.iter().map(Vec::len).sum::<usize>()).is_err() {
+        let lengths: Vec<usize> = taken.iter().map(|group| group.values.len() + group.counted.len()).collect();
+        if i32::try_from(lengths.iter().sum::<usize>()).is_err() {
             return Err(exec_datafusion_err!("`percentile_approx` takes 2^31 values at most"));
         }
-        let lengths: Vec<usize> = taken.iter().map(Vec::len).collect();
+        let has_counts: NullBuffer = taken.iter().map(|group| !group.counted.is_empty()).collect();
+        let count_lengths = lengths.iter().zip(&has_counts).map(|(length, counted)| if counted { *length } else { 0 });
+        let count_lengths: Vec<usize> = count_lengths.collect();
         let mut all = Vec::with_capacity(lengths.iter().sum());
+        let mut counts = Vec::with_capacity(count_lengths.iter().sum());
         // One after the other, so that no two copies of all of them are held.
-        taken.into_iter().for_each(|values| all.extend_from_slice(&values));
+        for group in taken {
+            if !group.counted.is_empty() {
+                counts.extend(std::iter::repeat_n(1, group.values.len()));
+                counts.extend(group.counted.iter().map(|(_, count)| count));
+            }
+            all.extend_from_slice(&group.values);
+            all.extend(group.counted.iter().map(|(value, _)| value));
+        }
         let all = PrimitiveArray::<T>::new(all.into(), None).with_data_type(self.asked.kind.clone());
-        Ok(vec![self.lists(lengths, all, None)])
+        Ok(vec![self.lists(lengths, all, None), count_lists(count_lengths, counts, has_counts)])
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
         let values = values[0].as_primitive::<T>();
         let nulls = wanted(values, opt_filter)?.map(|wanted| NullBuffer::new(wanted.values().clone()));
         let plain = PrimitiveArray::<T>::new(values.values().clone(), None).with_data_type(self.asked.kind.clone());
-        Ok(vec![self.lists(std::iter::repeat_n(1, values.len()), plain, nulls)])
+        let counts = count_lists(vec![0; values.len()], Vec::new(), NullBuffer::new_null(values.len()));
+        Ok(vec![self.lists(std::iter::repeat_n(1, values.len()), plain, nulls), counts])
     }
 
     fn size(&self) -> usize {
-        self.groups.capacity() * size_of::<Vec<T::Native>>() + self.room * size_of::<T::Native>()
+        self.groups.capacity() * size_of::<Group<T::Native>>() + self.room
     }
+}
+
+fn count_lists(lengths: Vec<usize>, counts: Vec<i64>, has_counts: NullBuffer) -> ArrayRef {
+    let item = Arc::new(Field::new_list_field(DataType::Int64, true));
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    Arc::new(ListArray::new(item, offsets, Arc::new(Int64Array::from(counts)), Some(has_counts)))
 }
 
 /// Which values count, where not all do.
@@ -213,7 +326,9 @@ impl<T: ArrowPrimitiveType> Accumulator for OneGroup<T> {
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {
-        let picked = at_shares(&self.0.asked.shares, self.0.groups.first_mut().map_or(&mut [][..], Vec::as_mut_slice));
+        let shares = &self.0.asked.shares;
+        let picked =
+            self.0.groups.first_mut().map_or_else(|| vec![None; shares.len()], |group| group.at_shares(shares));
         let is_empty = picked.iter().all(Option::is_none);
         let picked = self.0.array(picked);
         Ok(match self.0.asked.is_list {
@@ -224,7 +339,7 @@ impl<T: ArrowPrimitiveType> Accumulator for OneGroup<T> {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        self.0.groups.resize_with(1, Vec::new);
+        self.0.groups.resize_with(1, Group::default);
         let states = GroupsAccumulator::state(&mut self.0, EmitTo::All)?;
         states.iter().map(|state| ScalarValue::try_from_array(state, 0)).collect()
     }

@@ -82,6 +82,10 @@ impl DataFolder {
         self.root.join("tables")
     }
 
+    pub fn answers(&self) -> PathBuf {
+        self.root.join("answers")
+    }
+
     pub fn runs(&self) -> PathBuf {
         self.root.join("runs")
     }

@@ -139,7 +139,8 @@ impl Stages {
             archive: archive_reader.clone(),
             topics: topics(&config.pipeline, Lane::Batch),
         }))
-        .with_fresh(Arc::new(StreamTails(tails)));
+        .with_fresh(Arc::new(StreamTails(tails)))
+        .with_states(folder.answers());
         Ok(Self {
             config,
             folder,

@@ -9,7 +9,7 @@ use pinflow_dashboard::view::{BalanceRow, Lane as LaneView};
 use pinflow_event::Timestamp;
 use pinflow_lane::{BatchRun, Beside, LaneError, MissingRecords, ObjectChange};
 use pinflow_pipeline::{Lane, Task, Work};
-use pinflow_query::{Answer, QueryError, Reconciliation, result_application};
+use pinflow_query::{Answer, Counted, QueryError, Reconciliation, result_application};
 use pinflow_schedule::{TaskContext, TaskFailure, TaskOutcome, TaskRunner};
 use pinflow_table::{Commit, Progress, Table, TableError};
 
@@ -105,7 +105,7 @@ fn beside_note(beside: &Beside) -> Vec<String> {
 /// Answers a query on the batch tables into `result.<query>`.
 async fn answer(stages: &Stages, query: &str, context: &TaskContext) -> Result<TaskOutcome, NodeError> {
     stages.questions.fetch_add(1, Ordering::Relaxed);
-    let answer = stages.engine.ask(query, Lane::Batch, &context.stop).await?;
+    let (answer, counted) = stages.engine.ask_again(query, context.full, &context.stop).await?;
     let location = stages.tables.table("result", query)?;
     let schema = answer.result_schema();
     let mut table = match Table::open(&location, &schema).await {
@@ -128,17 +128,21 @@ async fn answer(stages: &Stages, query: &str, context: &TaskContext) -> Result<T
         table.keep_healthy().await?;
         table.rest().await?;
     }
-    Ok(TaskOutcome { rows: Some(answer.row_count() as u64), note: elapsed_note(&answer) })
+    Ok(TaskOutcome { rows: Some(answer.row_count() as u64), note: answer_note(&answer, counted) })
 }
 
-/// What [`elapsed_of`] reads back.
-fn elapsed_note(answer: &Answer) -> String {
-    format!("{} ms", answer.elapsed.as_millis())
+/// How long an answer took, and of what it was made. [`elapsed_of`] reads it back.
+fn answer_note(answer: &Answer, counted: Counted) -> String {
+    let elapsed = answer.elapsed.as_millis();
+    match counted {
+        Counted::All => format!("{elapsed} ms"),
+        Counted::New => format!("{elapsed} ms, new rows alone"),
+    }
 }
 
 /// How long a query task's own answer took, by its note.
 pub(crate) fn elapsed_of(note: &str) -> Option<u64> {
-    note.strip_suffix(" ms")?.parse().ok()
+    note.split_once(" ms")?.0.parse().ok()
 }
 
 /// Compares the lanes of a stream once the stream lane has caught up with what was acknowledged.

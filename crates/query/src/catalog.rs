@@ -9,6 +9,7 @@ use datafusion::catalog::{CatalogProvider, MemTable, SchemaProvider, TableProvid
 use datafusion::common::TableReference;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::TableType;
+use deltalake::DeltaTable;
 use pinflow_pipeline::{Lane, Pipeline};
 use pinflow_table::{TableError, TableRoot, dead_letter_schema};
 
@@ -96,6 +97,16 @@ impl Catalog {
     /// The table of a stream on a lane.
     pub fn lane_table(&self, stream: &str, lane: Lane) -> Option<Arc<LazyTable>> {
         self.delta.get(lane.as_str())?.0.get(stream).cloned()
+    }
+
+    /// The table that `provider` reads all of, at its newest version.
+    pub async fn table_of(&self, provider: &Arc<dyn TableProvider>) -> Option<DeltaTable> {
+        for table in self.delta.values().flat_map(|schema| schema.0.values()) {
+            if let Some(table) = table.table_of(provider).await {
+                return Some(table);
+            }
+        }
+        None
     }
 
     /// Refuses a name that is no table, with the nearest one that is.

@@ -73,6 +73,13 @@ impl LazyTable {
         Ok((Arc::clone(&open.provider), progress))
     }
 
+    /// The table at the version that `provider` reads, if that is its newest one as far as is known here.
+    pub async fn table_of(&self, provider: &Arc<dyn TableProvider>) -> Option<DeltaTable> {
+        let open = self.open.lock().await;
+        let open = open.as_ref().filter(|open| std::ptr::addr_eq(Arc::as_ptr(&open.provider), Arc::as_ptr(provider)));
+        open.map(|open| open.table.clone())
+    }
+
     /// The table at an older version.
     ///
     /// # Errors

@@ -2,15 +2,16 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use datafusion::common::TableReference;
 use datafusion::error::DataFusionError;
-use datafusion::execution::SessionState;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DataFusionStatement;
@@ -26,6 +27,7 @@ use crate::catalog::{CATALOG, Catalog};
 use crate::delta;
 use crate::error::{QueryError, hint};
 use crate::fresh::{FreshRows, Scope};
+use crate::incremental::{self, Counted, States};
 use crate::limits::{Bounded, QueryLimits};
 use crate::raw::RawTopics;
 use crate::read_only;
@@ -34,6 +36,7 @@ use crate::result_table::latest_run_sql;
 use crate::system::SystemTables;
 use crate::threads::{OnQueryThreads, QueryThreads};
 use crate::time_travel;
+use crate::window_group_limit::WindowGroupLimits;
 
 /// Answers SQL on the tables of one pipeline. Cheap to share; queries run side by side.
 #[derive(Debug)]
@@ -48,6 +51,8 @@ pub struct QueryEngine {
     pub(crate) threads: Arc<QueryThreads>,
     committed: Sessions,
     fresh: Sessions,
+    /// Where [`QueryEngine::ask_again`] keeps what it counted.
+    states: Option<States>,
 }
 
 /// A session a lane, whose unqualified names are that lane's tables.
@@ -90,7 +95,17 @@ impl QueryEngine {
         let committed = Sessions::new(&catalog, &runtime, &threads);
         // Nobody knows of anything fresher yet.
         let fresh = Sessions::new(&catalog, &runtime, &threads);
-        Ok(Self { pipeline, fresh_catalog: Arc::clone(&catalog), catalog, limits, runtime, threads, committed, fresh })
+        Ok(Self {
+            pipeline,
+            fresh_catalog: Arc::clone(&catalog),
+            catalog,
+            limits,
+            runtime,
+            threads,
+            committed,
+            fresh,
+            states: None,
+        })
     }
 
     /// The same engine, which shows in `stream.*` what `fresh` has beyond the committed tables, unless a question's [`Scope`] says
@@ -104,6 +119,12 @@ impl QueryEngine {
     pub fn with_raw(self, topics: Arc<dyn RawTopics>) -> Self {
         self.catalog.set_raw(topics);
         self
+    }
+
+    /// The same engine, which keeps in `folder` what [`QueryEngine::ask_again`] counts.
+    pub fn with_states(self, folder: PathBuf) -> Self {
+        let queries = self.pipeline.queries.iter().map(|query| query.name.clone());
+        Self { states: Some(States::new(folder, queries)), ..self }
     }
 
     /// Answers `sql`; names without a schema are tables of the scope's lane. Every table that it names is read at its newest version.
@@ -138,9 +159,7 @@ impl QueryEngine {
             frame.execute_stream().await.map_err(|cause| self.explain(&cause))
         };
         let rows = self.within_limits(begin, cancellation).await?;
-        let schema = plain_schema(&rows.schema());
-        let rows = Bounded::new(rows, self.limits.clone(), started, cancellation.clone());
-        Ok(AnswerStream { schema, rows, started })
+        Ok(self.answer_stream(rows, started, cancellation))
     }
 
     /// Answers the pipeline's query `name` on the tables of the scope's lane.
@@ -155,6 +174,42 @@ impl QueryEngine {
     ) -> Result<Answer, QueryError> {
         let query = self.pipeline_query(name)?;
         self.query(&query.sql.text, scope, cancellation).await
+    }
+
+    /// As [`QueryEngine::ask`] on the batch lane's tables, for a query that is asked again and again: what was counted the last time is kept,
+    /// and rows that were appended since are added to it, where the query allows that. `anew` counts all rows.
+    ///
+    /// # Errors
+    /// As [`QueryEngine::ask`].
+    pub async fn ask_again(
+        &self,
+        name: &str,
+        anew: bool,
+        cancellation: &CancellationToken,
+    ) -> Result<(Answer, Counted), QueryError> {
+        let started = Instant::now();
+        let sql = &self.pipeline_query(name)?.sql.text;
+        let scope = Scope { lane: Lane::Batch, fresh: false };
+        let begin = async {
+            let Some(states) = &self.states else { return Ok(None) };
+            let plan = self.plan(sql, scope).await?;
+            let Some(states) = states.of(name).await else { return Ok(None) };
+            let begun = incremental::begin(plan, &states, self.session(scope), &self.catalog, anew).await;
+            let (rows, counted) = begun.map_err(|cause| self.explain(&cause))?;
+            Ok(Some((rows, counted, states)))
+        };
+        match self.within_limits(begin, cancellation).await {
+            // Whoever asks the same waits until all rows are read.
+            Ok(Some((rows, counted, _states))) => {
+                Ok((self.answer_stream(rows, started, cancellation).collect().await?, counted))
+            }
+            Ok(None) => Ok((self.query(sql, scope, cancellation).await?, Counted::All)),
+            Err(error @ (QueryError::Cancelled | QueryError::TimeLimit { .. })) => Err(error),
+            Err(error) => {
+                tracing::warn!(query = name, %error, "what was counted before cannot be used; all rows are counted");
+                Ok((self.query(sql, scope, cancellation).await?, Counted::All))
+            }
+        }
     }
 
     /// The rows of the newest run in `result.<name>`, without the columns of the run, in the query's own order where its `ORDER BY`
@@ -238,6 +293,17 @@ impl QueryEngine {
     /// How many parts of queries are computed now, those included that nobody waits for and that have not noticed yet.
     pub fn running(&self) -> usize {
         self.threads.tasks()
+    }
+
+    fn answer_stream(
+        &self,
+        rows: SendableRecordBatchStream,
+        started: Instant,
+        cancellation: &CancellationToken,
+    ) -> AnswerStream {
+        let schema = plain_schema(&rows.schema());
+        let rows = Bounded::new(rows, self.limits.clone(), started, cancellation.clone());
+        AnswerStream { schema, rows, started }
     }
 
     fn pipeline_query(&self, name: &str) -> Result<&pinflow_pipeline::Query, QueryError> {
@@ -331,6 +397,7 @@ fn lane_session(
     let config = tuned(config);
     let state = session_state(config)
         .with_runtime_env(Arc::clone(runtime))
+        .with_physical_optimizer_rule(Arc::new(WindowGroupLimits))
         .with_physical_optimizer_rule(Arc::new(OnQueryThreads(Arc::clone(threads))));
     let session = SessionContext::new_with_state(state.build());
     session.register_catalog(CATALOG, Arc::clone(catalog) as Arc<dyn datafusion::catalog::CatalogProvider>);

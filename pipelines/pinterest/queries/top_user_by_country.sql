@@ -2,15 +2,13 @@
 -- chart: bar x=country y=follower_count group=poster_name
 -- order: 3
 -- Posts without a country do not take part. Several posts with the largest count are several rows.
-WITH posts AS (
-  SELECT country, poster_name, follower_count
+WITH ranked AS (
+  SELECT country, poster_name, follower_count,
+    rank() OVER (PARTITION BY country ORDER BY follower_count DESC) AS place
   FROM geo JOIN pin USING (ind)
-),
-top AS (
-  SELECT country, max(follower_count) AS follower_count
-  FROM posts
-  GROUP BY country
+  WHERE country IS NOT NULL AND follower_count IS NOT NULL
 )
 SELECT country, poster_name, follower_count
-FROM top JOIN posts USING (country, follower_count)
+FROM ranked
+WHERE place = 1
 ORDER BY country, poster_name NULLS LAST

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod first_rows;
 mod fixture;
 mod golden;
+mod incremental;
 mod limits;
 mod other_dialects;
 mod raw;
