@@ -15,6 +15,7 @@ use hashbrown::HashSet;
 use pinflow_event::Timestamp;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
+use crate::key_hints::KeyHints;
 use crate::key_lookup::KeyLookup;
 use crate::key_parts::KeyParts;
 use crate::spread::Spread;
@@ -77,13 +78,15 @@ impl KeySet {
     /// Where a column's type is no key's type.
     pub fn lookup<'a>(&self, columns: impl IntoIterator<Item = &'a ArrayRef>) -> Result<KeyLookup, ArrowError> {
         let mut wanted = HashSet::with_hasher(self.spread());
+        let columns: Vec<&ArrayRef> = columns.into_iter().collect();
         if let Some(known) = &self.looked_for {
-            for column in columns {
+            for column in &columns {
                 let hashes = hashes(self.secret, column)?;
                 wanted.extend(hashes.into_iter().flatten().filter(|hash| !known.contains(*hash)));
             }
         }
-        Ok(KeyLookup { secret: self.secret, wanted, found: Vec::new() })
+        let hints = KeyHints::of(self.secret, if wanted.is_empty() { &[] } else { &columns })?;
+        Ok(KeyLookup { secret: self.secret, wanted, found: Vec::new(), hints })
     }
 
     /// Takes in what a lookup found that has met all keys of the table.

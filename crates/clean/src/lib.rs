@@ -8,6 +8,7 @@ mod decode;
 mod definition;
 mod error;
 mod key;
+mod key_hints;
 mod key_lookup;
 mod key_parts;
 mod lines;
