@@ -172,6 +172,9 @@ class Bench:
             full = self.job(data, objects)
             archive(objects, source, rows - more, more)
             results.append((full, self.job(data, objects)))
+        after, _ = answers_of(data), self.job(self.fresh(), objects)
+        if plain(after) != plain(answers_of(self.work / "data")):
+            sys.exit("a day's run and a run over all have different answers")
         for index, title in enumerate(["before", "one percent more"]):
             wall, cpu, memory = (statistics.median(column) for column in zip(*(pair[index] for pair in results)))
             print(f"| daily, {rows:,} rows: {title} | pinflow | {wall:.2f} s | {cpu:.2f} s | {memory:.0f} MiB |", flush=True)

@@ -13,6 +13,8 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::execution::{SendableRecordBatchStream, SessionState};
 use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SQLOptions, SessionConfig, SessionContext};
 use datafusion::sql::parser::Statement as DataFusionStatement;
 use pinflow_dialect::{parse, session_state};
@@ -397,11 +399,18 @@ fn lane_session(
     let config = tuned(config);
     let state = session_state(config)
         .with_runtime_env(Arc::clone(runtime))
-        .with_physical_optimizer_rule(Arc::new(WindowGroupLimits))
-        .with_physical_optimizer_rule(Arc::new(OnQueryThreads(Arc::clone(threads))));
+        .with_physical_optimizer_rules(physical_rules(threads));
     let session = SessionContext::new_with_state(state.build());
     session.register_catalog(CATALOG, Arc::clone(catalog) as Arc<dyn datafusion::catalog::CatalogProvider>);
     session
+}
+
+/// DataFusion's rules with those of the engine, in their order.
+pub(crate) fn physical_rules(threads: &Arc<QueryThreads>) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let mut rules = PhysicalOptimizer::new().rules;
+    rules.insert(0, Arc::new(WindowGroupLimits));
+    rules.push(Arc::new(OnQueryThreads(Arc::clone(threads))));
+    rules
 }
 
 /// Joins on few processors: one hash table of the smaller side, which all of them probe. To part both sides by the key first, as DataFusion

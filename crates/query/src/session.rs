@@ -15,12 +15,10 @@ use pinflow_pipeline::Lane;
 
 use crate::bounded_plan::BoundedPlanner;
 use crate::catalog::CATALOG;
-use crate::engine::{QueryEngine, tuned};
+use crate::engine::{QueryEngine, physical_rules, tuned};
 use crate::error::QueryError;
 use crate::limits::QueryLimits;
 use crate::read_only;
-use crate::threads::OnQueryThreads;
-use crate::window_group_limit::WindowGroupLimits;
 
 impl QueryEngine {
     /// The name of the catalog with all tables: `pinflow.batch.pin` in full.
@@ -43,8 +41,7 @@ impl QueryEngine {
         session
             .with_runtime_env(Arc::clone(&self.runtime))
             .with_analyzer_rule(Arc::new(LikeEscapes))
-            .with_physical_optimizer_rule(Arc::new(WindowGroupLimits))
-            .with_physical_optimizer_rule(Arc::new(OnQueryThreads(Arc::clone(&self.threads))))
+            .with_physical_optimizer_rules(physical_rules(&self.threads))
             .with_query_planner(Arc::new(BoundedPlanner(self.limits.clone())))
     }
 

@@ -19,12 +19,9 @@ use datafusion::physical_expr::expressions::{BinaryExpr, Column, Literal};
 use datafusion::physical_expr::window::{StandardWindowExpr, WindowExpr};
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
-use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::execution_plan::replace_children_if_necessary;
 use datafusion::physical_plan::filter::FilterExec;
-use datafusion::physical_plan::repartition::RepartitionExec;
-use datafusion::physical_plan::sorts::sort::SortExec;
-use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec, WindowUDFExpr};
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
@@ -35,16 +32,24 @@ const GROUP_BYTES: usize = 16 << 20;
 /// What an entry takes beside its bytes.
 const ENTRY_BYTES: usize = 64;
 
-/// Puts [`WindowGroupLimitExec`] below the sorts of windows of which the first rows alone are wanted.
+/// Puts [`WindowGroupLimitExec`] below windows of which the first rows alone are wanted. It comes before the rules that sort what windows
+/// read: they may sort far below, under a join.
 #[derive(Debug)]
 pub(crate) struct WindowGroupLimits;
 
 impl PhysicalOptimizerRule for WindowGroupLimits {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let limited = plan.transform_up(|step| {
-            let Some(First { window, expr }) = first_of_window(&step) else { return Ok(Transformed::no(step)) };
-            let Some(input) = limited(window.children()[0], expr)? else { return Ok(Transformed::no(step)) };
-            let window = replace_children_if_necessary(Arc::clone(window), vec![input])?;
+            let Some(First { window, expr, shown }) = first_of_window(&step) else { return Ok(Transformed::no(step)) };
+            let limited = WindowGroupLimitExec {
+                input: Arc::clone(window.children()[0]),
+                groups: expr.partition_by().to_vec(),
+                order: expr.order_by().to_vec(),
+            };
+            let mut window = replace_children_if_necessary(Arc::clone(window), vec![Arc::new(limited)])?;
+            if let Some(shown) = shown {
+                window = replace_children_if_necessary(Arc::clone(shown), vec![window])?;
+            }
             Ok(Transformed::yes(replace_children_if_necessary(step, vec![window])?))
         })?;
         Ok(limited.data)
@@ -63,12 +68,15 @@ impl PhysicalOptimizerRule for WindowGroupLimits {
 struct First<'p> {
     window: &'p Arc<dyn ExecutionPlan>,
     expr: &'p Arc<dyn WindowExpr>,
+    /// The projection between filter and window, where there is one.
+    shown: Option<&'p Arc<dyn ExecutionPlan>>,
 }
 
 /// The window below a filter that lets its first rows pass alone.
 fn first_of_window(step: &Arc<dyn ExecutionPlan>) -> Option<First<'_>> {
     let filter = step.downcast_ref::<FilterExec>()?;
-    let window = filter.input();
+    let shown = filter.input().downcast_ref::<ProjectionExec>();
+    let window = shown.map_or_else(|| filter.input(), ProjectionExec::input);
     let columns = if let Some(window) = window.downcast_ref::<BoundedWindowAggExec>() {
         window.window_expr()
     } else {
@@ -80,7 +88,10 @@ fn first_of_window(step: &Arc<dyn ExecutionPlan>) -> Option<First<'_>> {
     let is_rank = ["rank", "dense_rank", "row_number"].contains(&function.name());
 
     let condition = filter.predicate().downcast_ref::<BinaryExpr>()?;
-    let column = condition.left().downcast_ref::<Column>()?;
+    let mut column = condition.left().downcast_ref::<Column>()?;
+    if let Some(shown) = shown {
+        column = shown.expr().get(column.index())?.expr.downcast_ref::<Column>()?;
+    }
     let number = condition.right().downcast_ref::<Literal>()?.value();
     let is_number = |wanted: u64| number.cast_to(&arrow::datatypes::DataType::UInt64).ok() == Some(wanted.into());
     let is_first = match condition.op() {
@@ -89,29 +100,11 @@ fn first_of_window(step: &Arc<dyn ExecutionPlan>) -> Option<First<'_>> {
         _ => false,
     };
     let is_of_window = column.index() + 1 == window.schema().fields().len();
-    (is_rank && is_first && is_of_window && !expr.order_by().is_empty()).then_some(First { window, expr })
-}
-
-/// What a window reads, limited below whatever puts it in order; `None` where it is sorted by nature.
-fn limited(input: &Arc<dyn ExecutionPlan>, window: &Arc<dyn WindowExpr>) -> Result<Option<Arc<dyn ExecutionPlan>>> {
-    let is_whole_sort = input.downcast_ref::<SortExec>().is_some_and(|sort| sort.fetch().is_none());
-    let orders = is_whole_sort
-        || input.is::<SortPreservingMergeExec>()
-        || input.is::<CoalescePartitionsExec>()
-        || input.is::<RepartitionExec>();
-    if !orders {
-        return Ok(None);
-    }
-    let below = input.children()[0];
-    let below = match limited(below, window)? {
-        Some(limited) => limited,
-        None => Arc::new(WindowGroupLimitExec {
-            input: Arc::clone(below),
-            groups: window.partition_by().to_vec(),
-            order: window.order_by().to_vec(),
-        }),
-    };
-    replace_children_if_necessary(Arc::clone(input), vec![below]).map(Some)
+    (is_rank && is_first && is_of_window && !expr.order_by().is_empty()).then_some(First {
+        window,
+        expr,
+        shown: shown.map(|_| filter.input()),
+    })
 }
 
 /// Leaves out rows that come behind another of their group. What passes may still hold such rows: an earlier one is not taken back.
@@ -137,8 +130,9 @@ impl ExecutionPlan for WindowGroupLimitExec {
         self.input.properties()
     }
 
+    /// It does; but a sort above it has less to sort than one below.
     fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
+        vec![false]
     }
 
     fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {

@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, DFSchema, Result, ScalarValue};
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionDefinition};
@@ -18,6 +19,9 @@ use super::partial_aggregate::Halves;
 
 /// Windows that number rows from the first on: a row that is not among the first of some rows is not among the first of more.
 const RANKS: [&str; 3] = ["rank", "dense_rank", "row_number"];
+
+/// The most first rows of a group that are kept: with more, all rows may be counted as well.
+const FIRST_ROWS: u64 = 1_000;
 
 /// A part of a plan whose state can be kept. A state's columns are `c0`, `c1`, ...
 #[derive(Debug)]
@@ -32,7 +36,15 @@ enum Kind {
     /// The state: a row a group, its expressions first, then the state of each aggregate.
     Aggregate(Aggregate, Vec<Halves>),
     /// The state: the rows that pass, as they come in.
-    FirstByRank(Filter, Window),
+    FirstByRank(FirstByRank),
+}
+
+/// The first rows of a window, which may show other columns of them than it reads.
+#[derive(Debug)]
+struct FirstByRank {
+    filter: Filter,
+    shown: Option<Projection>,
+    window: Window,
 }
 
 /// The largest parts of an optimized plan that can be kept, from left to right.
@@ -57,12 +69,8 @@ impl Kind {
                 let halves = halves.collect::<Result<Option<Vec<_>>>>()?;
                 Ok(halves.map(|halves| Self::Aggregate(aggregate.clone(), halves)))
             }
-            LogicalPlan::Filter(filter) => match filter.input.as_ref() {
-                LogicalPlan::Window(window)
-                    if keeps_first(&filter.predicate, window) && is_additive(&window.input)? =>
-                {
-                    Ok(Some(Self::FirstByRank(filter.clone(), window.clone())))
-                }
+            LogicalPlan::Filter(filter) => match FirstByRank::of(filter) {
+                Some(first) if is_additive(&first.window.input)? => Ok(Some(Self::FirstByRank(first))),
                 _ => Ok(None),
             },
             _ => Ok(None),
@@ -104,21 +112,68 @@ fn are_plain(expressions: &[Expr]) -> bool {
     expressions.iter().all(|expr| !expr.is_volatile() && !expr.exists(is_odd).unwrap_or(true))
 }
 
-/// Whether the condition is that the window's only column, a rank, is at most some number, or the first.
-fn keeps_first(condition: &Expr, window: &Window) -> bool {
-    let [rank] = window.window_expr.as_slice() else { return false };
-    let Expr::WindowFunction(function) = rank.clone().unalias_nested().data else { return false };
-    let WindowFunction { fun: WindowFunctionDefinition::WindowUDF(function), params } = function.as_ref() else {
-        return false;
-    };
-    let Expr::BinaryExpr(BinaryExpr { left, op, right }) = condition else { return false };
-    let (Expr::Column(column), Expr::Literal(number, _)) = (left.as_ref(), right.as_ref()) else { return false };
-    let is_rank = column.name == rank.schema_name().to_string() && RANKS.contains(&function.name());
-    let is_first = || number.cast_to(&arrow::datatypes::DataType::UInt64).ok() == Some(ScalarValue::UInt64(Some(1)));
-    let order = params.order_by.iter().map(|order| order.expr.clone());
-    let keys: Vec<Expr> = params.partition_by.iter().cloned().chain(order).collect();
-    let is_below = matches!(op, Operator::Lt | Operator::LtEq) || (*op == Operator::Eq && is_first());
-    is_rank && is_below && are_plain(&keys)
+impl FirstByRank {
+    /// Where the filter's condition is that the window's only column, a rank, is at most some number, or the first.
+    fn of(filter: &Filter) -> Option<Self> {
+        let (shown, below) = match filter.input.as_ref() {
+            LogicalPlan::Projection(shown) => (Some(shown), shown.input.as_ref()),
+            window => (None, window),
+        };
+        let LogicalPlan::Window(window) = below else { return None };
+        let [rank] = window.window_expr.as_slice() else { return None };
+        let Expr::WindowFunction(function) = rank.clone().unalias_nested().data else { return None };
+        let WindowFunction { fun: WindowFunctionDefinition::WindowUDF(function), params } = *function else {
+            return None;
+        };
+        let Expr::BinaryExpr(BinaryExpr { left, op, right }) = &filter.predicate else { return None };
+        let (Expr::Column(column), Expr::Literal(number, _)) = (left.as_ref(), right.as_ref()) else { return None };
+        let shown_as = |expr: &&Expr| expr.schema_name().to_string() == column.name;
+        let column = match shown {
+            None => left.as_ref().clone(),
+            Some(shown) => shown.expr.iter().find(shown_as)?.clone().unalias_nested().data,
+        };
+        let is_rank = column == rank_column(rank) && RANKS.contains(&function.name());
+        let Ok(ScalarValue::UInt64(Some(number))) = number.cast_to(&DataType::UInt64) else { return None };
+        let is_below = match op {
+            Operator::Lt | Operator::LtEq => number <= FIRST_ROWS,
+            Operator::Eq => number == 1,
+            _ => false,
+        };
+        let order = params.order_by.iter().map(|order| order.expr.clone());
+        let keys: Vec<Expr> = params.partition_by.iter().cloned().chain(order).collect();
+        let first = || Self { filter: filter.clone(), shown: shown.cloned(), window: window.clone() };
+        (is_rank && is_below && are_plain(&keys)).then(first)
+    }
+
+    /// The rows that pass, with the columns that the window reads.
+    fn rows(&self, input: LogicalPlan) -> Result<LogicalPlan> {
+        let columns = input.schema().columns().into_iter().enumerate();
+        let columns = columns.map(|(at, column)| Expr::Column(column).alias(name(at))).collect();
+        let mut condition = self.filter.predicate.clone();
+        if let Expr::BinaryExpr(condition) = &mut condition {
+            *condition.left = rank_column(&self.window.window_expr[0]);
+        }
+        let first = Filter::try_new(condition, Arc::new(self.ranked(input)?))?;
+        Ok(LogicalPlan::Projection(Projection::try_new(columns, Arc::new(LogicalPlan::Filter(first)))?))
+    }
+
+    /// The rows that pass, with the columns that are shown.
+    fn shown(&self, input: LogicalPlan) -> Result<LogicalPlan> {
+        let mut ranked = self.ranked(input)?;
+        if let Some(shown) = &self.shown {
+            ranked = LogicalPlan::Projection(Projection::try_new(shown.expr.clone(), Arc::new(ranked))?);
+        }
+        Ok(LogicalPlan::Filter(Filter::try_new(self.filter.predicate.clone(), Arc::new(ranked))?))
+    }
+
+    fn ranked(&self, input: LogicalPlan) -> Result<LogicalPlan> {
+        Ok(LogicalPlan::Window(Window::try_new(self.window.window_expr.clone(), Arc::new(input))?))
+    }
+}
+
+/// The column that a window adds.
+fn rank_column(rank: &Expr) -> Expr {
+    Expr::Column(Column::new_unqualified(rank.schema_name().to_string()))
 }
 
 impl Part {
@@ -126,7 +181,7 @@ impl Part {
     pub fn input(&self) -> &LogicalPlan {
         match &self.kind {
             Kind::Aggregate(aggregate, _) => &aggregate.input,
-            Kind::FirstByRank(_, window) => &window.input,
+            Kind::FirstByRank(first) => &first.window.input,
         }
     }
 
@@ -138,12 +193,7 @@ impl Part {
                 let halves = halves.collect::<Result<Vec<_>>>()?;
                 numbered(aggregated(input, aggregate.group_expr.clone(), halves)?)
             }
-            Kind::FirstByRank(filter, window) => {
-                let columns = input.schema().columns();
-                let first = first_by_rank(filter, window, input)?;
-                let columns = columns.into_iter().enumerate().map(|(at, column)| Expr::Column(column).alias(name(at)));
-                Ok(LogicalPlan::Projection(Projection::try_new(columns.collect(), Arc::new(first))?))
-            }
+            Kind::FirstByRank(first) => first.rows(input),
         }
     }
 
@@ -157,8 +207,8 @@ impl Part {
                 let halves = halves.map(|(number, half)| half.merge(number, column(groups + number)));
                 numbered(aggregated(both, (0..groups).map(column).collect(), halves.collect::<Result<_>>()?)?)
             }
-            Kind::FirstByRank(_, window) => {
-                let columns = window.input.schema();
+            Kind::FirstByRank(first) => {
+                let columns = first.window.input.schema();
                 self.state(renamed(sum(vec![kept, numbered(added)?])?, columns)?)
             }
         }
@@ -174,14 +224,9 @@ impl Part {
                 let answer = aggregated(state, (0..groups).map(column).collect(), halves.collect::<Result<_>>()?)?;
                 renamed(answer, &aggregate.schema)
             }
-            Kind::FirstByRank(filter, window) => first_by_rank(filter, window, renamed(state, window.input.schema())?),
+            Kind::FirstByRank(first) => first.shown(renamed(state, first.window.input.schema())?),
         }
     }
-}
-
-fn first_by_rank(filter: &Filter, window: &Window, input: LogicalPlan) -> Result<LogicalPlan> {
-    let ranked = LogicalPlan::Window(Window::try_new(window.window_expr.clone(), Arc::new(input))?);
-    Ok(LogicalPlan::Filter(Filter::try_new(filter.predicate.clone(), Arc::new(ranked))?))
 }
 
 fn aggregated(input: LogicalPlan, groups: Vec<Expr>, aggregates: Vec<Expr>) -> Result<LogicalPlan> {

@@ -41,6 +41,18 @@ async fn the_first_of_each_group_are_those_of_a_sort() {
     assert_eq!(rows.lines().count(), 4);
 }
 
+/// A join keeps the order of one side, so DataFusion would sort that side, all of it.
+#[tokio::test]
+async fn rows_are_limited_before_they_are_sorted() {
+    let shop = Shop::open();
+    shop.append_orders(Lane::Batch, &[(Some(1), Some("Graz"), Some(1.0)), (Some(2), None, None)]).await;
+    let ranked =
+        "SELECT a.id, rank() OVER (ORDER BY b.price DESC) AS r FROM `order` AS a JOIN `order` AS b ON a.id = b.id";
+    let plan = shop.rows(&format!("EXPLAIN SELECT id FROM ({ranked}) AS x WHERE r = 1")).await;
+    let (above, below) = plan.split_once("WindowGroupLimitExec").unwrap();
+    assert!(above.contains("SortExec") && !below.contains("SortExec"), "{plan}");
+}
+
 #[tokio::test]
 async fn other_conditions_and_windows_are_left_alone() {
     let shop = Shop::open();

@@ -48,6 +48,11 @@ const GROWING: &[(&str, &str)] = &[
          SELECT id, price, r FROM ranked WHERE r <= 3 ORDER BY r",
     ),
     (
+        "first_without_what_orders_them",
+        "WITH ranked AS (SELECT id, place, dense_rank() OVER (PARTITION BY place ORDER BY price DESC) AS r FROM `order`) \
+         SELECT id AS dear FROM ranked WHERE r <= 2 ORDER BY id",
+    ),
+    (
         "largest_twice",
         "WITH t AS (SELECT max(price) AS p FROM `order`) SELECT a.p, b.p + 1 AS q FROM t AS a CROSS JOIN t AS b",
     ),
