@@ -20,55 +20,55 @@ impl KeyHints {
     pub fn of(secret: (u64, u64), columns: &[&ArrayRef]) -> Result<Self, ArrowError> {
         let keys: usize = columns.iter().map(|column| column.len()).sum();
         let words = (keys * BITS_A_KEY / u64::BITS as usize).next_power_of_two();
-        let mut hints = Self { secret, bits: vec![0; words] };
+        let mut bits = vec![0; words];
         for column in columns {
-            hints.each(column, |bits, (word, bit), _| bits[word] |= bit)?;
+            each(secret, column, |_, mixed| {
+                let (word, bit) = place_of(mixed, words);
+                bits[word] |= bit;
+            })?;
         }
-        Ok(hints)
+        Ok(Self { secret, bits })
     }
 
     /// The places in `column` of keys that may be among them.
-    pub fn places(&mut self, column: &ArrayRef) -> Result<Vec<u32>, ArrowError> {
+    pub fn places(&self, column: &ArrayRef) -> Result<Vec<u32>, ArrowError> {
         let mut places = Vec::new();
-        self.each(column, |bits, (word, bit), place| {
-            if bits[word] & bit != 0 {
+        each(self.secret, column, |place, mixed| {
+            let (word, bit) = place_of(mixed, self.bits.len());
+            if self.bits[word] & bit != 0 {
                 places.push(place);
             }
         })?;
         Ok(places)
     }
+}
 
-    /// Calls `visit` with the bit and the place of each key.
-    fn each(
-        &mut self,
-        column: &ArrayRef,
-        mut visit: impl FnMut(&mut [u64], (usize, u64), u32),
-    ) -> Result<(), ArrowError> {
-        let (secret, mask) = (self.secret, self.bits.len() - 1);
-        let mut of = |mixed: u64, place| {
-            visit(&mut self.bits, ((mixed >> 6) as usize & mask, 1 << (mixed & 63)), place);
-        };
-        let places = 0..;
-        if column.data_type().is_integer() {
-            let numbers = cast(column, &DataType::Int64)?;
-            let numbers = numbers.as_primitive::<Int64Type>().iter();
-            places.zip(numbers).for_each(|(place, number)| {
-                number.into_iter().for_each(|number| of(mixed(secret, number as u64, 0), place));
-            });
-            return Ok(());
+/// The word and the bit in it, of so many words, a power of two.
+fn place_of(mixed: u64, words: usize) -> (usize, u64) {
+    ((mixed >> 6) as usize & (words - 1), 1 << (mixed & 63))
+}
+
+/// Calls `visit` with the place of each key, and with its ends, mixed.
+fn each(secret: (u64, u64), column: &ArrayRef, mut visit: impl FnMut(u32, u64)) -> Result<(), ArrowError> {
+    let places = 0..;
+    if column.data_type().is_integer() {
+        let numbers = cast(column, &DataType::Int64)?;
+        for (place, number) in places.zip(numbers.as_primitive::<Int64Type>()) {
+            number.into_iter().for_each(|number| visit(place, mixed(secret, number as u64, 0)));
         }
-        let mut of_text = |(place, text): (u32, Option<&str>)| {
-            text.into_iter().for_each(|text| {
-                let (first, last) = ends(text.as_bytes());
-                of(mixed(secret, first, last ^ text.len() as u64), place);
-            });
-        };
-        match column.data_type() {
-            DataType::Utf8View => places.zip(column.as_string_view()).for_each(&mut of_text),
-            _ => places.zip(cast(column, &DataType::Utf8)?.as_string::<i32>()).for_each(&mut of_text),
-        }
-        Ok(())
+        return Ok(());
     }
+    let mut of_text = |(place, text): (u32, Option<&str>)| {
+        text.into_iter().for_each(|text| {
+            let (first, last) = ends(text.as_bytes());
+            visit(place, mixed(secret, first, last ^ text.len() as u64));
+        });
+    };
+    match column.data_type() {
+        DataType::Utf8View => places.zip(column.as_string_view()).for_each(&mut of_text),
+        _ => places.zip(cast(column, &DataType::Utf8)?.as_string::<i32>()).for_each(&mut of_text),
+    }
+    Ok(())
 }
 
 /// The first and the last eight bytes; with fewer, all of them.
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn no_key_is_missed_and_few_others_are_taken() {
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values((0..10_000).map(|number| number * 3)));
-        let mut hints = KeyHints::of((5, 6), &[&numbers]).unwrap();
+        let hints = KeyHints::of((5, 6), &[&numbers]).unwrap();
         assert_eq!(hints.places(&numbers).unwrap().len(), 10_000);
         let others: ArrayRef = Arc::new(Int64Array::from_iter_values((0..100_000).map(|number| number * 3 + 1)));
         assert!(hints.places(&others).unwrap().len() < 10_000);
@@ -108,7 +108,7 @@ mod tests {
         let text = |number: usize| format!("{:x}-and-more-{number}", number * 7_919);
         let texts: Vec<String> = (0..10_000).map(text).chain(["".to_owned(), "short".to_owned()]).collect();
         let column: ArrayRef = Arc::new(StringArray::from_iter_values(&texts));
-        let mut hints = KeyHints::of((5, 6), &[&column]).unwrap();
+        let hints = KeyHints::of((5, 6), &[&column]).unwrap();
         let views: ArrayRef = Arc::new(StringViewArray::from_iter_values(&texts));
         let large: ArrayRef = Arc::new(LargeStringArray::from_iter_values(&texts));
         for same in [&column, &views, &large] {

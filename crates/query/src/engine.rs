@@ -29,7 +29,7 @@ use crate::catalog::{CATALOG, Catalog};
 use crate::delta;
 use crate::error::{QueryError, hint};
 use crate::fresh::{FreshRows, Scope};
-use crate::incremental::{self, Counted, States};
+use crate::incremental::States;
 use crate::limits::{Bounded, QueryLimits};
 use crate::raw::RawTopics;
 use crate::read_only;
@@ -54,7 +54,7 @@ pub struct QueryEngine {
     committed: Sessions,
     fresh: Sessions,
     /// Where [`QueryEngine::ask_again`] keeps what it counted.
-    states: Option<States>,
+    pub(crate) states: Option<States>,
 }
 
 /// A session a lane, whose unqualified names are that lane's tables.
@@ -178,42 +178,6 @@ impl QueryEngine {
         self.query(&query.sql.text, scope, cancellation).await
     }
 
-    /// As [`QueryEngine::ask`] on the batch lane's tables, for a query that is asked again and again: what was counted the last time is kept,
-    /// and rows that were appended since are added to it, where the query allows that. `anew` counts all rows.
-    ///
-    /// # Errors
-    /// As [`QueryEngine::ask`].
-    pub async fn ask_again(
-        &self,
-        name: &str,
-        anew: bool,
-        cancellation: &CancellationToken,
-    ) -> Result<(Answer, Counted), QueryError> {
-        let started = Instant::now();
-        let sql = &self.pipeline_query(name)?.sql.text;
-        let scope = Scope { lane: Lane::Batch, fresh: false };
-        let begin = async {
-            let Some(states) = &self.states else { return Ok(None) };
-            let plan = self.plan(sql, scope).await?;
-            let Some(states) = states.of(name).await else { return Ok(None) };
-            let begun = incremental::begin(plan, &states, self.session(scope), &self.catalog, anew).await;
-            let (rows, counted) = begun.map_err(|cause| self.explain(&cause))?;
-            Ok(Some((rows, counted, states)))
-        };
-        match self.within_limits(begin, cancellation).await {
-            // Whoever asks the same waits until all rows are read.
-            Ok(Some((rows, counted, _states))) => {
-                Ok((self.answer_stream(rows, started, cancellation).collect().await?, counted))
-            }
-            Ok(None) => Ok((self.query(sql, scope, cancellation).await?, Counted::All)),
-            Err(error @ (QueryError::Cancelled | QueryError::TimeLimit { .. })) => Err(error),
-            Err(error) => {
-                tracing::warn!(query = name, %error, "what was counted before cannot be used; all rows are counted");
-                Ok((self.query(sql, scope, cancellation).await?, Counted::All))
-            }
-        }
-    }
-
     /// The rows of the newest run in `result.<name>`, without the columns of the run, in the query's own order where its `ORDER BY`
     /// names columns of the answer.
     ///
@@ -297,7 +261,7 @@ impl QueryEngine {
         self.threads.tasks()
     }
 
-    fn answer_stream(
+    pub(crate) fn answer_stream(
         &self,
         rows: SendableRecordBatchStream,
         started: Instant,
@@ -308,14 +272,14 @@ impl QueryEngine {
         AnswerStream { schema, rows, started }
     }
 
-    fn pipeline_query(&self, name: &str) -> Result<&pinflow_pipeline::Query, QueryError> {
+    pub(crate) fn pipeline_query(&self, name: &str) -> Result<&pinflow_pipeline::Query, QueryError> {
         let names: Vec<&str> = self.pipeline.queries.iter().map(|query| query.name.as_str()).collect();
         self.pipeline
             .query(name)
             .ok_or_else(|| QueryError::UnknownQuery { name: name.to_owned(), hint: hint(name, &names, "queries") })
     }
 
-    fn session(&self, scope: Scope) -> &SessionContext {
+    pub(crate) fn session(&self, scope: Scope) -> &SessionContext {
         let sessions = if scope.fresh { &self.fresh } else { &self.committed };
         match scope.lane {
             Lane::Batch => &sessions.batch,
@@ -339,7 +303,7 @@ impl QueryEngine {
         tables.try_for_each(|reference| self.catalog.check(reference, default))
     }
 
-    async fn plan(&self, sql: &str, scope: Scope) -> Result<LogicalPlan, QueryError> {
+    pub(crate) async fn plan(&self, sql: &str, scope: Scope) -> Result<LogicalPlan, QueryError> {
         let limit = self.limits.memory_bytes;
         let mut statement = parse(sql).map_err(|cause| QueryError::from_dialect(cause, limit))?;
         read_only::check(&statement)?;
@@ -360,7 +324,7 @@ impl QueryEngine {
         planned.await.map_err(|cause: DataFusionError| self.explain(&cause))
     }
 
-    async fn within_limits<T>(
+    pub(crate) async fn within_limits<T>(
         &self,
         work: impl Future<Output = Result<T, QueryError>>,
         cancellation: &CancellationToken,

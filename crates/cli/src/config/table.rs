@@ -80,7 +80,7 @@ macro_rules! is_secret {
 }
 
 settings! {
-    "data" ["--data"] path node.data => "The data folder: log, archive, tables, runs";
+    "data" ["--data"] path node.data => "The data folder: log, archive, tables, answers, runs";
     "pipeline" ["--pipeline"] optional_path pipeline => "The pipeline's folder; `none` is the one in the binary";
     "url" ["--url"] optional_url url => "The node that commands talk to; `none` is the one that runs on the data folder, else the folder itself";
     "api_key" secret_header client.api_key, secret => "The API key that commands send to the node, where it asks who they are";

@@ -16,18 +16,25 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionContext;
+use pinflow_pipeline::Lane;
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use self::growth::{Growth, Scan, scans_of};
 use self::meetings::Meetings;
 use self::part::{Part, parts_of};
 use self::state_file::{Covers, StateFile};
+use crate::answer::Answer;
 use crate::catalog::Catalog;
+use crate::engine::QueryEngine;
+use crate::error::QueryError;
+use crate::fresh::Scope;
 
 /// How an answer came to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,17 +128,47 @@ impl QueryStates<'_> {
     }
 }
 
-/// The rows of a query's plan, by its states.
-pub(crate) async fn begin(
-    plan: LogicalPlan,
-    states: &QueryStates<'_>,
-    session: &SessionContext,
-    catalog: &Catalog,
-    anew: bool,
-) -> Result<(SendableRecordBatchStream, Counted)> {
-    let plan = session.state().optimize(&plan)?;
-    let (plan, counted) = states.bring_up_to_date(plan, session, catalog, anew).await?;
-    Ok((rows(session, plan).await?, counted))
+impl QueryEngine {
+    /// As [`QueryEngine::ask`] on the batch lane's tables, for a query that is asked again and again: what was counted the last time is kept,
+    /// and rows that were appended since are added to it, where the query allows that. `anew` counts all rows.
+    ///
+    /// # Errors
+    /// As [`QueryEngine::ask`].
+    pub async fn ask_again(
+        &self,
+        name: &str,
+        anew: bool,
+        cancellation: &CancellationToken,
+    ) -> Result<(Answer, Counted), QueryError> {
+        let started = Instant::now();
+        let sql = &self.pipeline_query(name)?.sql.text;
+        let scope = Scope::from(Lane::Batch);
+        let begin = async {
+            let Some(states) = &self.states else { return Ok(None) };
+            let plan = self.plan(sql, scope).await?;
+            let Some(states) = states.of(name).await else { return Ok(None) };
+            let session = self.session(scope);
+            let begun = async {
+                let plan = session.state().optimize(&plan)?;
+                let (plan, counted) = states.bring_up_to_date(plan, session, &self.catalog, anew).await?;
+                Ok((rows(session, plan).await?, counted))
+            };
+            let (rows, counted) = begun.await.map_err(|cause: DataFusionError| self.explain(&cause))?;
+            Ok(Some((rows, counted, states)))
+        };
+        match self.within_limits(begin, cancellation).await {
+            // Whoever asks the same waits until all rows are read.
+            Ok(Some((rows, counted, _states))) => {
+                Ok((self.answer_stream(rows, started, cancellation).collect().await?, counted))
+            }
+            Ok(None) => Ok((self.query(sql, scope, cancellation).await?, Counted::All)),
+            Err(error @ (QueryError::Cancelled | QueryError::TimeLimit { .. })) => Err(error),
+            Err(error) => {
+                tracing::warn!(query = name, %error, "what was counted before cannot be used; all rows are counted");
+                Ok((self.query(sql, scope, cancellation).await?, Counted::All))
+            }
+        }
+    }
 }
 
 /// Runs a plan that was analyzed before: the dialect's rules are for what somebody wrote.

@@ -127,10 +127,9 @@ impl FirstByRank {
         };
         let Expr::BinaryExpr(BinaryExpr { left, op, right }) = &filter.predicate else { return None };
         let (Expr::Column(column), Expr::Literal(number, _)) = (left.as_ref(), right.as_ref()) else { return None };
-        let shown_as = |expr: &&Expr| expr.schema_name().to_string() == column.name;
         let column = match shown {
             None => left.as_ref().clone(),
-            Some(shown) => shown.expr.iter().find(shown_as)?.clone().unalias_nested().data,
+            Some(shown) => shown.expr[shown.schema.maybe_index_of_column(column)?].clone().unalias_nested().data,
         };
         let is_rank = column == rank_column(rank) && RANKS.contains(&function.name());
         let Ok(ScalarValue::UInt64(Some(number))) = number.cast_to(&DataType::UInt64) else { return None };

@@ -59,15 +59,17 @@ pub(super) struct StateFile {
 impl StateFile {
     /// The state in the file `path`; `None` where there is none, or none that can be read.
     pub fn open(path: &Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
         let read = || {
-            let metadata = ArrowReaderMetadata::load(&file, Default::default())?;
+            let metadata = ArrowReaderMetadata::load(&File::open(path)?, Default::default())?;
             let entries = metadata.metadata().file_metadata().key_value_metadata();
             let covers = entries.into_iter().flatten().find(|entry| entry.key == COVERS);
             let covers = covers.and_then(|entry| entry.value.as_deref()).unwrap_or_default();
             let covers = serde_json::from_str(covers).map_err(|error| DataFusionError::External(Box::new(error)))?;
             Ok::<_, DataFusionError>(Self { path: path.to_owned(), schema: Arc::clone(metadata.schema()), covers })
         };
+        if !path.exists() {
+            return None;
+        }
         let state = read();
         if let Err(error) = &state {
             tracing::warn!(path = %path.display(), %error, "the state of an answer cannot be read; it is made anew");
@@ -82,7 +84,8 @@ impl StateFile {
         // Encoding and syncing take their time, and the threads here answer clients, too.
         let writer = tokio::task::spawn_blocking(move || {
             let unfinished = target.with_extension("tmp");
-            // Not into the same file as somebody whose answer was broken off, and who may not have noticed yet.
+            // Not into the same file as somebody whose answer was broken off, and who may not have noticed yet. A file that does not go is
+            // an error in the next line.
             let _ = fs::remove_file(&unfinished);
             let file = File::create_new(&unfinished)?;
             let mut writer = ArrowWriter::try_new(&file, schema, None)?;
@@ -106,6 +109,7 @@ impl StateFile {
                 break;
             }
         }
+        // A writer that has ended says why below.
         let _ = sender.send(None).await;
         writer.await.map_err(|error| DataFusionError::External(Box::new(error)))??;
         Ok(Self { path: path.to_owned(), schema, covers })

@@ -18,7 +18,8 @@ const GROWING: &[(&str, &str)] = &[
     (
         "aggregates",
         "SELECT place, count(*), count(price), sum(price), min(price), max(price), avg(price), percentile_approx(price, 0.5), \
-         percentile_approx(price, array(0.1, 0.9)), count(DISTINCT price), round(stddev(price), 9) FROM `order` GROUP BY place ORDER BY place",
+         percentile_approx(price, array(0.1, 0.9)), count(DISTINCT price), round(stddev(price), 9), round(var_pop(price), 9), median(price), sum(DISTINCT price), bool_or(price > 5), \
+         bit_xor(id), approx_distinct(id) FROM `order` GROUP BY place ORDER BY place",
     ),
     ("of_all", "SELECT count(*) AS orders, max(price) AS dearest, min(place) FROM `order`"),
     (
