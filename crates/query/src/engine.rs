@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::answer::{Answer, plain_schema};
 use crate::answer_stream::AnswerStream;
+use crate::case_by_value::CasesByValue;
 use crate::catalog::{CATALOG, Catalog};
 use crate::delta;
 use crate::error::{QueryError, hint};
@@ -373,6 +374,7 @@ fn lane_session(
 pub(crate) fn physical_rules(threads: &Arc<QueryThreads>) -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     let mut rules = PhysicalOptimizer::new().rules;
     rules.insert(0, Arc::new(WindowGroupLimits));
+    rules.push(Arc::new(CasesByValue));
     rules.push(Arc::new(OnQueryThreads(Arc::clone(threads))));
     rules
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod answer_stream;
 mod bounded_plan;
+mod case_by_value;
 mod catalog;
 mod delta;
 mod engine;

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod answers;
+mod cases;
 mod first_rows;
 mod fixture;
 mod golden;
