@@ -15,7 +15,7 @@ use pinflow_table::{Commit, Progress, Table, TableLocation};
 
 use crate::batch::{Beside, MissingRecords};
 use crate::chunk::{Chunk, LoggedRecord, Records};
-use crate::dead_letters::open_letters;
+use crate::dead_letters::{DeadTable, open_letters};
 use crate::error::LaneError;
 use crate::feed;
 use crate::letters::copy_letters;
@@ -92,20 +92,9 @@ impl Replay {
     pub async fn begin(parts: &LaneParts, source: ReplaySource, from: Option<Point>) -> Result<Self, LaneError> {
         let places = Places::of(parts)?;
         places.remove().await?;
-        let letters = open_letters(&places.letters).await?;
-        let base = match from {
-            None => None,
-            Some(point) => {
-                // Held until the letters are copied: one that is retried or dropped meanwhile is marked before, or it is in the base.
-                let live = parts.dead.lock().await;
-                let base = base(parts, &source, point).await?;
-                if let Some(base) = &base {
-                    let mut shadow = Table::open(&places.rows, parts.cleaner.output_schema()).await?;
-                    take_base(parts, &mut shadow, base).await?;
-                    copy_letters(&live, &mut *letters.lock().await, parts, &base.positions).await?;
-                }
-                base
-            }
+        let (base, letters) = match from {
+            None => (None, open_letters(&places.letters).await?),
+            Some(point) => take_base(parts, &source, &places, point).await?,
         };
         let shadow_parts = LaneParts { dead: letters, ..parts.clone() };
         let mut writer = LaneWriter::open_at(shadow_parts, &places.rows).await?;
@@ -210,25 +199,60 @@ impl Replay {
     }
 }
 
-/// The version of the live table from which the replay goes on, where there is one.
-async fn base(parts: &LaneParts, source: &ReplaySource, point: Point) -> Result<Option<TableVersion>, LaneError> {
-    let versions = TableVersions::read(parts, source).await?;
-    let Some(base) = versions.before(point).filter(|base| base.positions.values().any(|at| *at > Offset::ZERO)) else {
-        return Ok(None);
-    };
-    let old = Table::at_version(&live_place(parts)?, base.version).await?;
-    // Rows of a version whose columns had other types could not be read as rows of today. A column that is new is null in them.
-    let readable =
-        parts.cleaner.output_schema().fields().iter().all(|field| match old.schema().field_with_name(field.name()) {
-            Ok(old) => old.data_type().equals_datatype(field.data_type()),
-            Err(_) => parts.stream.key.as_ref() != Some(field.name()),
-        });
-    Ok(readable.then(|| base.clone()))
+/// Makes the version of the live table from which the replay goes on the shadow's, and its letters, where there is one.
+async fn take_base(
+    parts: &LaneParts,
+    source: &ReplaySource,
+    places: &Places,
+    point: Point,
+) -> Result<(Option<TableVersion>, DeadTable), LaneError> {
+    // Held until the letters are copied: one that is retried or dropped meanwhile is marked before, or it is in the base.
+    let live = parts.dead.lock().await;
+    let mut tried = None;
+    loop {
+        let letters = open_letters(&places.letters).await?;
+        let versions = TableVersions::read(parts, source).await?;
+        let base = versions.before(point).filter(|base| base.positions.values().any(|at| *at > Offset::ZERO));
+        let Some(base) = base else { return Ok((None, letters)) };
+        let copied = async {
+            let old = Table::at_version(&live_place(parts)?, base.version).await?;
+            if !is_readable(&old, parts) {
+                return Ok(None);
+            }
+            let mut shadow = Table::open(&places.rows, parts.cleaner.output_schema()).await?;
+            copy_base(parts, &mut shadow, old, base).await?;
+            copy_letters(&live, &mut *letters.lock().await, parts, &base.positions).await?;
+            Ok(Some(base.clone()))
+        };
+        match copied.await {
+            Ok(base) => return Ok((base, letters)),
+            // The upkeep of the live table takes old versions away, also while they are copied.
+            Err(error) if tried != Some(base.version) => {
+                tracing::debug!(version = base.version, %error, "a replay looks for its base again");
+                tried = Some(base.version);
+            }
+            Err(error) => return Err(error),
+        }
+        places.remove().await?;
+    }
+}
+
+/// Whether rows of a version can be read as rows of today: where its columns had other types they could not. A column that is new is null
+/// in them.
+fn is_readable(old: &Table, parts: &LaneParts) -> bool {
+    parts.cleaner.output_schema().fields().iter().all(|field| match old.schema().field_with_name(field.name()) {
+        Ok(old) => old.data_type().equals_datatype(field.data_type()),
+        Err(_) => parts.stream.key.as_ref() != Some(field.name()),
+    })
 }
 
 /// Makes the rows and counters of a version of the live table those of the shadow.
-async fn take_base(parts: &LaneParts, shadow: &mut Table, base: &TableVersion) -> Result<(), LaneError> {
-    let mut old = Table::at_version(&live_place(parts)?, base.version).await?;
+async fn copy_base(
+    parts: &LaneParts,
+    shadow: &mut Table,
+    mut old: Table,
+    base: &TableVersion,
+) -> Result<(), LaneError> {
     let topic = &parts.stream.lane(parts.lane).topic;
     let positions = base.positions.keys().map(|partition| application_of(topic, *partition));
     // The removals tell which marks on the copied letters are of letters that have left.

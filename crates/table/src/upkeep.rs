@@ -20,7 +20,7 @@ use crate::table::delta;
 pub struct Upkeep {
     /// Files are merged up to about this many bytes.
     pub target_file_bytes: NonZeroU64,
-    /// This many commits back a version of the table stays readable (time travel). Once half as many more have come,
+    /// This many commits back a version of the table stays readable (time travel). Once half as many more have come, and eight at least,
     /// what is older goes: entries of the table's log, and files that no kept version has.
     pub kept_commits: u64,
 }
@@ -40,6 +40,9 @@ const STEP_FACTOR: u64 = 8;
 const FIRST_STEP_FILES: usize = 48;
 /// So many files of one step wait for the next.
 const STEP_FILES: usize = 16;
+
+/// So many commits come between two looks for old versions at least: merging has its turns between them.
+const CLEANED_COMMITS: u64 = 8;
 
 /// The upkeep of one table.
 #[derive(Debug)]
@@ -111,7 +114,7 @@ impl UpkeepTask {
 
     fn due(&mut self, name: &str, table: &DeltaTable) -> Result<Option<Due>, TableError> {
         let version = table.version().unwrap_or_default();
-        if version >= self.cleaned_at + (self.settings.kept_commits / 2).max(1) {
+        if version >= self.cleaned_at + (self.settings.kept_commits / 2).max(CLEANED_COMMITS) {
             self.cleaned_at = version;
             return Ok(Some(Due::Clean));
         }

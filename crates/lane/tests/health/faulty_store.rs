@@ -33,6 +33,9 @@ pub struct FaultyStore {
     pub full: AtomicBool,
     /// Puts wait as long as this is true.
     pub halted: watch::Sender<bool>,
+    /// So do copies, as long as this is true; how many wait.
+    pub halted_copies: watch::Sender<bool>,
+    pub waiting_copies: AtomicU64,
     /// Operations so far: puts, reads, listings.
     operations: AtomicU64,
     /// The operation that goes wrong, and how.
@@ -50,6 +53,8 @@ impl FaultyStore {
             unreachable: AtomicBool::new(false),
             full: AtomicBool::new(false),
             halted: watch::Sender::new(false),
+            halted_copies: watch::Sender::new(false),
+            waiting_copies: AtomicU64::new(0),
             operations: AtomicU64::new(0),
             fault: std::sync::Mutex::new(None),
             reads: AtomicU64::new(0),
@@ -151,6 +156,9 @@ impl ObjectStore for FaultyStore {
     }
 
     async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> Result<()> {
+        self.waiting_copies.fetch_add(1, Ordering::SeqCst);
+        self.halted_copies.subscribe().wait_for(|halted| !halted).await.unwrap();
+        self.waiting_copies.fetch_sub(1, Ordering::SeqCst);
         self.inner.copy_opts(from, to, options).await
     }
 }

@@ -6,6 +6,7 @@ mod backpressure;
 mod batches;
 mod counting_log;
 mod faulty_store;
+mod replay;
 mod trickle;
 mod trigger;
 mod trouble;

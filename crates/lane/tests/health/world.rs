@@ -83,8 +83,12 @@ impl World {
 
     /// The lane's writer, whose tables are not open yet.
     pub async fn writer(&self) -> LaneWriter {
+        LaneWriter::unopened(self.parts().await).unwrap()
+    }
+
+    pub async fn parts(&self) -> LaneParts {
         let (stream, tables) = (stream(), self.tables());
-        let parts = LaneParts {
+        LaneParts {
             cleaner: Arc::new(Cleaner::plan(&stream).await.unwrap()),
             dead: dead_table(&tables, &stream.name).unwrap(),
             stream,
@@ -92,8 +96,7 @@ impl World {
             tables,
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             secret: (1, 2),
-        };
-        LaneWriter::unopened(parts).unwrap()
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! A stream lane on a log in memory, and tables in a temporary folder.
+//! Lanes on a log and an archive in memory, and tables in a temporary folder.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,11 +9,15 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use bytes::Bytes;
 use futures::TryStreamExt;
+use object_store::memory::InMemory;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt};
+use pinflow_archive::ArchiveReader;
 use pinflow_clean::Cleaner;
 use pinflow_event::{Clock, ManualClock, NewRecord, Partition, TopicName};
 use pinflow_lane::{
-    DeadTable, LaneParts, LaneStatus, LaneWriter, LetterFilter, ListedLetter, StreamLane, Trigger, dead_table,
-    newest_letters,
+    BatchLane, DeadTable, LaneParts, LaneStatus, LaneWriter, LetterFilter, ListedLetter, StreamLane, Trigger,
+    dead_table, newest_letters,
 };
 use pinflow_log::{EventLog, MemoryLog, TopicConfig};
 use pinflow_pipeline::{Field, FieldType, Lane, LaneSpec, Stream, TextFile, WrongType};
@@ -52,6 +56,7 @@ pub struct World {
     folder: tempfile::TempDir,
     pub clock: Arc<ManualClock>,
     pub log: Arc<dyn EventLog>,
+    archive: Arc<dyn ObjectStore>,
 }
 
 impl World {
@@ -63,7 +68,7 @@ impl World {
         let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<dyn Clock>));
         let config = TopicConfig { partitions, ..TopicConfig::default() };
         log.create_topic(&stream().stream.topic, config).await.unwrap();
-        Self { folder, clock, log }
+        Self { folder, clock, log, archive: Arc::new(InMemory::new()) }
     }
 
     pub async fn append<T: Into<Vec<u8>>>(&self, partition: u32, values: impl IntoIterator<Item = T>) {
@@ -81,11 +86,15 @@ impl World {
     }
 
     pub async fn writer(&self, stream: Stream) -> LaneWriter {
+        self.writer_of(Lane::Stream, stream).await
+    }
+
+    async fn writer_of(&self, lane: Lane, stream: Stream) -> LaneWriter {
         LaneWriter::open(LaneParts {
             cleaner: Arc::new(Cleaner::plan(&stream).await.unwrap()),
             dead: self.dead().await,
             stream,
-            lane: Lane::Stream,
+            lane,
             tables: self.tables(),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             secret: (1, 2),
@@ -108,6 +117,16 @@ impl World {
         status.get()
     }
 
+    /// Archives an object of partition 0 whose first record is at an offset.
+    pub async fn put(&self, start: u64, lines: &[&str]) {
+        let path = Path::from(format!("topics/orders/partition=0/orders+0+{start:010}.json"));
+        self.archive.put(&path, lines.join("\n").into()).await.unwrap();
+    }
+
+    pub async fn batch_lane(&self, stream: Stream) -> BatchLane {
+        BatchLane::new(ArchiveReader::new(Arc::clone(&self.archive)), self.writer_of(Lane::Batch, stream).await)
+    }
+
     /// The letters by offset.
     pub async fn letters(&self) -> Vec<ListedLetter> {
         let dead = self.dead().await;
@@ -116,10 +135,14 @@ impl World {
         letters
     }
 
-    /// The values of columns as text, a line a row, sorted.
+    /// The values of columns of the stream lane's table as text, a line a row, sorted.
     pub async fn rows(&self, stream: &Stream, columns: &[&str]) -> Vec<String> {
+        self.rows_of(Lane::Stream, stream, columns).await
+    }
+
+    pub async fn rows_of(&self, lane: Lane, stream: &Stream, columns: &[&str]) -> Vec<String> {
         let schema = Arc::clone(Cleaner::plan(stream).await.unwrap().output_schema());
-        let table = Table::open(&self.tables().table("stream", "order").unwrap(), &schema).await.unwrap();
+        let table = Table::open(&self.tables().table(lane.as_str(), "order").unwrap(), &schema).await.unwrap();
         let batches: Vec<RecordBatch> = table.scan(columns).await.unwrap().try_collect().await.unwrap();
         let mut rows = Vec::new();
         for batch in batches {

@@ -4,11 +4,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use datafusion::common::{Column, JoinType, Result};
+use datafusion::common::Result;
 use datafusion::logical_expr::{LogicalPlanBuilder, TableSource};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionContext, ident};
 use futures::StreamExt;
 use tokio::sync::OnceCell;
+
+use super::values::is_among;
 
 /// More are not remembered: a job asks for a few, and those of yesterday's rows are of no use.
 const REMEMBERED: usize = 256;
@@ -37,18 +39,28 @@ impl Meetings {
     }
 }
 
+/// Also where it would take too much memory to tell: then the rows are joined, which finds out.
 async fn meet(
     (a, a_column): (&Arc<dyn TableSource>, &str),
     (b, b_column): (&Arc<dyn TableSource>, &str),
     session: &SessionContext,
 ) -> Result<bool> {
-    let scan = |name: &str, source: &Arc<dyn TableSource>, column: &str| {
-        let columns = vec![source.schema().index_of(column)?];
-        LogicalPlanBuilder::scan(name, Arc::clone(source), Some(columns))
+    let kind = |source: &Arc<dyn TableSource>, column: &str| {
+        source.schema().field_with_name(column).map(|field| field.data_type().clone())
     };
-    let on = (vec![Column::new(Some("a"), a_column)], vec![Column::new(Some("b"), b_column)]);
-    let both = scan("a", a, a_column)?.join(scan("b", b, b_column)?.build()?, JoinType::Inner, on, None)?;
-    let mut rows = super::rows(session, both.limit(0, Some(1))?.build()?).await?;
+    // Zero has two forms as a float, also within a list: they are equal and are not the same.
+    let kind_of_a = kind(a, a_column)?;
+    if kind_of_a != kind(b, b_column)? || kind_of_a.is_floating() || kind_of_a.is_nested() {
+        return Ok(true);
+    }
+    let scan = |source: &Arc<dyn TableSource>, column: &str| {
+        let columns = vec![source.schema().index_of(column)?];
+        LogicalPlanBuilder::scan("rows", Arc::clone(source), Some(columns))
+    };
+    let values = super::rows(session, scan(a, a_column)?.build()?).await?;
+    let Some(is_among) = is_among(values, ident(b_column)).await? else { return Ok(true) };
+    let met = scan(b, b_column)?.filter(is_among)?.limit(0, Some(1))?.build()?;
+    let mut rows = super::rows(session, met).await?;
     while let Some(batch) = rows.next().await {
         if batch?.num_rows() > 0 {
             return Ok(true);

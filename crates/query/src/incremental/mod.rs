@@ -10,6 +10,7 @@ mod origin;
 mod part;
 mod partial_aggregate;
 mod state_file;
+mod values;
 
 use std::collections::BTreeMap;
 use std::fs;

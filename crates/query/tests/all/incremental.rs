@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use pinflow_pipeline::{Lane, Pipeline, Query};
 use pinflow_query::{Counted, QueryEngine, QueryLimits};
-use pinflow_table::{TableRoot, Upkeep};
+use pinflow_table::{Commit, Table, TableRoot, Upkeep};
 use tokio_util::sync::CancellationToken;
 
 use crate::fixture::{Shop, order_columns, orders, pipeline, text_file};
@@ -182,6 +182,49 @@ async fn a_table_that_was_made_anew_is_counted_anew() {
     let shop = reopened(shop, asking(GROWING.iter().copied()));
     assert_eq!(ask(&shop, "joined").await, Counted::All);
     numbers.append(&shop, 20, 3).await;
+    assert_eq!(ask(&shop, "joined").await, Counted::New);
+}
+
+/// Rows of one table that came with others of their key, before them, and after them; some that have none.
+#[tokio::test]
+async fn rows_meet_others_of_their_key_whenever_those_come() {
+    let shop = shop();
+    let come = async |orders_more: &[i64], notes_more: &[i64]| {
+        let rows: Vec<_> = orders_more.iter().map(|id| (Some(*id), Some("Graz"), Some(*id as f64))).collect();
+        if !rows.is_empty() {
+            shop.append("batch", "order", vec![orders(&rows)]).await;
+        }
+        let rows: Vec<_> = notes_more.iter().map(|id| (*id, Some("gift"))).collect();
+        if !rows.is_empty() {
+            shop.append("batch", "note", vec![notes(&rows)]).await;
+        }
+    };
+    come(&[1, 2], &[1]).await;
+    assert_eq!(ask(&shop, "joined").await, Counted::All);
+    let steps: [(&[i64], &[i64]); 7] =
+        [(&[3], &[4]), (&[5], &[5]), (&[4], &[]), (&[], &[3, 2]), (&[6, 7], &[8]), (&[8], &[7, 9]), (&[8], &[])];
+    for (orders_more, notes_more) in steps {
+        come(orders_more, notes_more).await;
+        assert_eq!(ask(&shop, "joined").await, Counted::New, "{orders_more:?} {notes_more:?}");
+    }
+}
+
+#[tokio::test]
+async fn after_a_merge_of_small_files_all_rows_are_counted_once() {
+    let (shop, mut numbers) = (shop(), Numbers(6));
+    numbers.append(&shop, 30, 10).await;
+    assert_eq!(ask(&shop, "joined").await, Counted::All);
+    let root = TableRoot::local(shop.folder.path(), Upkeep::default()).unwrap();
+    let mut table = Table::open(&root.table("batch", "order").unwrap(), &order_columns()).await.unwrap();
+    let (mut files, mut before) = (table.file_count().unwrap(), 0);
+    while files > before {
+        let rows = vec![orders(&[(Some(1), Some("Graz"), Some(2.0))])];
+        table.commit(&Commit { rows, ..Commit::default() }).await.unwrap();
+        table.keep_healthy().await.unwrap();
+        table.rest().await.unwrap();
+        (before, files) = (files, table.file_count().unwrap());
+    }
+    assert_eq!(ask(&shop, "joined").await, Counted::All);
     assert_eq!(ask(&shop, "joined").await, Counted::New);
 }
 
