@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use pinflow_event::{Offset, Partition, Timestamp};
-use pinflow_lane::{Point, Replay, ReplaySource, SharedStatus, TableVersion, TableVersions};
+use pinflow_lane::{LaneParts, Point, Replay, ReplaySource, SharedStatus, TableVersion, TableVersions};
 use pinflow_pipeline::Lane;
 use pinflow_query::QueryError;
 use tokio::time::Instant;
@@ -214,8 +214,52 @@ async fn build(stages: &Stages, stream: &str, request: ReplayRequest, running: &
     };
     // Held until it is whole: whoever gives the replay up waits for this.
     let mut place = running.replay.lock().await;
-    let mut replay = Replay::begin(parts, source, request.from).await?;
+    let mut replay = Replay::begin(parts, source.clone(), request.from).await?;
     *lock(&running.status) = Some(replay.status());
+    let difference = compare(stages, parts, &source, (&mut replay, target), running).await?;
+    running.update(|view| view.difference = Some(difference));
+    *place = Some(replay);
+    Ok(())
+}
+
+/// So many versions of a live table are compared with at most, each the newest after the one before was gone.
+const VERSIONS_TRIED: usize = 5;
+
+/// Builds up to a version of the live table, and tells how the two differ. Where the upkeep of the live table has taken the version away
+/// by then, as it may during a long replay, the newest one takes its place.
+async fn compare(
+    stages: &Stages,
+    parts: &LaneParts,
+    source: &ReplaySource,
+    (replay, mut target): (&mut Replay, TableVersion),
+    running: &Running,
+) -> Result<ReplayDifference, NodeError> {
+    let live = stages.tables.table(parts.lane.as_str(), &parts.stream.lane(parts.lane).table)?;
+    let mut tried = 0;
+    loop {
+        show_way(replay, &target, running);
+        replay.read_to(&target.positions).await?;
+        let before = (&live, target.version);
+        let error = match stages.engine.compare(&parts.stream.name, before, replay.table(), &running.stop).await {
+            Ok(compared) => return Ok(ReplayDifference::from(compared)),
+            // Other columns, or more rows than the memory of queries can compare: no reason not to swap, but one to look.
+            Err(error @ (QueryError::Incomparable { .. } | QueryError::MemoryLimit { .. })) => {
+                return Ok(ReplayDifference::unknown(&error, replay.status().get().rows));
+            }
+            Err(error) => error,
+        };
+        tried += 1;
+        let newest = TableVersions::read(parts, source).await?.newest().clone();
+        if newest.version == target.version || tried == VERSIONS_TRIED {
+            return Err(error.into());
+        }
+        tracing::debug!(version = target.version, newest = newest.version, %error, "a replay is compared with a newer version");
+        target = newest;
+    }
+}
+
+/// Shows from where to where a replay goes.
+fn show_way(replay: &Replay, target: &TableVersion, running: &Running) {
     let base = replay.base().map(|base| base.positions.clone()).unwrap_or_default();
     running.update(|view| {
         view.from_version = replay.base().map(|base| base.version);
@@ -228,21 +272,6 @@ async fn build(stages: &Stages, stream: &str, request: ReplayRequest, running: &
             .map(|(partition, to)| to.0.saturating_sub(base.get(partition).map_or(0, |from| from.0)))
             .sum();
     });
-    replay.read_to(&target.positions).await?;
-    let live = stages.tables.table(request.lane.as_str(), &parts.stream.lane(request.lane).table)?;
-    let stop = &running.stop;
-    let compared = stages.engine.compare(stream, (&live, target.version), replay.table(), stop).await;
-    let difference = match compared {
-        Ok(compared) => ReplayDifference::from(compared),
-        // Other columns, or more rows than the memory of queries can compare: no reason not to swap, but one to look.
-        Err(error @ (QueryError::Incomparable { .. } | QueryError::MemoryLimit { .. })) => {
-            ReplayDifference::unknown(&error, replay.status().get().rows)
-        }
-        Err(error) => return Err(error.into()),
-    };
-    running.update(|view| view.difference = Some(difference));
-    *place = Some(replay);
-    Ok(())
 }
 
 async fn swap(stages: &Stages, stream: &str, lane: Lane, running: &Running) -> Result<(), NodeError> {

@@ -143,6 +143,33 @@ async fn an_archived_stream_topic_is_replayed_when_its_log_is_gone() {
     running.node.stop().await.unwrap();
 }
 
+/// As the upkeep of the live table does during a long replay: files that only old versions have go before those versions' entries do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replay_whose_version_to_compare_with_is_gone_is_compared_with_the_newest() {
+    let data = tempfile::tempdir().unwrap();
+    let running = start(config(data.path(), pinterest())).await;
+    let geo = running.node.pipeline().stream("geo").unwrap().clone();
+    running.post_stream(&geo, &events()).await;
+    running.node.settle().await.unwrap();
+    let table = data.path().join("tables/stream").join(&geo.stream.table);
+    let files = || std::fs::read_dir(&table).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_file());
+    let old: Vec<_> = files().collect();
+    assert!(!old.is_empty(), "{}", table.display());
+
+    ask(&running, "POST", "api/replays/geo", Some(json!({ "to": "10" })), 202).await;
+    let first = ended(&running, "api/replays/geo").await;
+    assert_eq!((&first["state"], &first["difference"]["same"]), (&json!("ready"), &json!(10)), "{first}");
+    ask(&running, "POST", "api/replays/geo/swap", None, 202).await;
+    assert_eq!(ended(&running, "api/replays/geo").await["state"], "swapped");
+    old.iter().for_each(|file| std::fs::remove_file(file).unwrap());
+
+    ask(&running, "POST", "api/replays/geo", Some(json!({ "to": "10" })), 202).await;
+    let again = ended(&running, "api/replays/geo").await;
+    assert_eq!((&again["state"], &again["difference"]["same"]), (&json!("ready"), &json!(10)), "{again}");
+    assert!(again["to_version"].as_u64() > first["to_version"].as_u64(), "{first} {again}");
+    running.node.stop().await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn points_without_records_between_them_are_refused_and_a_replay_that_nobody_wants_is_given_up() {
     let data = tempfile::tempdir().unwrap();
